@@ -1,0 +1,42 @@
+"""Texts and images with coarse labels, and with fine labels for scoring only."""
+
+from dnalib.datasets.benchmarks import load_clinc150, load_hwu64, load_wos, load_wos_test
+from dnalib.datasets.core import CoarseDataset, Split
+
+__all__ = ["CoarseDataset", "Split", "load", "names"]
+
+_LOADERS = {
+    "clinc150": load_clinc150,
+    "hwu64": load_hwu64,
+    "wos": load_wos,
+    "wos-test": load_wos_test,
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that `load` knows."""
+    return tuple(_LOADERS)
+
+
+def load(name: str) -> CoarseDataset:
+    """Return a dataset by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+
+    Returns
+    -------
+    CoarseDataset
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown, or a file has another digest than the published one.
+    FileNotFoundError
+        When a file is neither on this machine nor to be had from the network.
+    """
+    if name not in _LOADERS:
+        raise ValueError(f"there is no dataset {name!r}, expected one of: {', '.join(_LOADERS)}")
+    return _LOADERS[name]()

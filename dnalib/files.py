@@ -1,0 +1,81 @@
+"""Where files are kept, and how they are written and checked."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """Return the folder in which dnalib keeps what can be made again, and make it.
+
+    Returns
+    -------
+    pathlib.Path
+        ``$DNALIB_CACHE`` when it is set, else the user's cache folder for ``dnalib``.
+    """
+    folder = Path(os.environ.get("DNALIB_CACHE") or platformdirs.user_cache_dir("dnalib"))
+    folder = folder.expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path that becomes `target` when the block ends without an error.
+
+    Readers see the old file or the whole new one, never a half-written one. After an error the
+    temporary file is gone and `target` is as it was.
+
+    Parameters
+    ----------
+    target : path
+        Where the finished file goes. Its folder is made if needed.
+
+    Yields
+    ------
+    pathlib.Path
+        A name that no other process uses, beside `target` and with its suffix.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with atomic_path(Path(folder) / "note.txt") as path:
+    ...         _ = path.write_text("whole")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['note.txt']
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A private folder (not a private name) lets writers that insist on creating the file do so.
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+        path = Path(folder) / target.name
+        yield path
+        os.replace(path, target)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Return the SHA-256 of a file's content as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    path : path
+        The file to read.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
