@@ -1,0 +1,307 @@
+"""k-means and the scores of a discovered clustering: ACC (Hungarian), ARI and NMI.
+
+Cluster ids carry no meaning: a clustering that calls the first category 7 and the second 0 is as
+good as one that calls them 0 and 1. The three scores here are therefore unchanged by any
+renumbering of the clusters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from threadpoolctl import threadpool_limits
+
+Labels = ArrayLike | Sequence
+
+
+@dataclass(frozen=True, eq=False)
+class Clustering:
+    """What k-means found.
+
+    Attributes
+    ----------
+    labels : ndarray of int64, shape (n,)
+        Cluster of each row, 0 to K - 1.
+    centers : ndarray, shape (K, d)
+        Mean of the rows of each cluster.
+    inertia : float
+        Sum of squared distances of the rows to their centers.
+    """
+
+    labels: np.ndarray
+    centers: np.ndarray
+    inertia: float
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters, K."""
+        return len(self.centers)
+
+
+def kmeans(features: ArrayLike, n_clusters: int, *, n_init: int = 20, seed: int = 0) -> Clustering:
+    """Cluster rows by k-means (k-means++ starts, Lloyd's algorithm), keeping the best start.
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d)
+        One row per sample. For rows of unit length, Euclidean k-means orders centers by cosine
+        similarity up to the length of the center.
+    n_clusters : int
+        Number of clusters, between 1 and n.
+    n_init : int, default 20
+        Number of random starts. More starts cost proportionally more time and make the result
+        depend less on `seed`; 20 is what DNA's released evaluation uses.
+    seed : int, default 0
+        Seed of the starts.
+
+    Returns
+    -------
+    Clustering
+
+    Raises
+    ------
+    ValueError
+        If `features` is not a finite matrix or `n_clusters` is not between 1 and n.
+
+    Examples
+    --------
+    >>> kmeans([[0.0], [0.1], [5.0]], 2).inertia
+    0.005...
+    """
+    features = _finite_matrix(features)
+    if not 1 <= n_clusters <= len(features):
+        raise ValueError(
+            f"n_clusters={n_clusters} was asked of {len(features)} rows, but k-means needs between "
+            "1 cluster and as many as there are rows: choose a smaller number or give more rows."
+        )
+    # Several threads add partial sums in whichever order they finish, so that more than two of
+    # them would not give the same numbers twice.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        model = KMeans(n_clusters=n_clusters, n_init=n_init, random_state=seed).fit(features)
+    return Clustering(model.labels_.astype(np.int64), model.cluster_centers_, float(model.inertia_))
+
+
+def assign_clusters(true: Labels, predicted: Labels) -> dict:
+    """Match clusters to categories one to one so that the most samples agree.
+
+    This is the Hungarian algorithm (Kuhn 1955) on the table of counts of (cluster, category).
+
+    Parameters
+    ----------
+    true : sequence, shape (n,)
+        Category of each sample: integers or strings.
+    predicted : sequence, shape (n,)
+        Cluster of each sample.
+
+    Returns
+    -------
+    dict
+        Cluster id to category. With more clusters than categories the clusters left over are
+        absent; with fewer, some categories have no cluster.
+
+    Raises
+    ------
+    ValueError
+        If the two are empty, not one-dimensional or of different lengths.
+
+    Examples
+    --------
+    >>> assign_clusters(["cat", "cat", "dog"], [7, 7, 0])
+    {0: 'dog', 7: 'cat'}
+    """
+    counts, clusters, categories = _contingency(true, predicted)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    return {
+        clusters[row].item(): categories[column].item()
+        for row, column in zip(rows, columns, strict=True)
+    }
+
+
+def accuracy(true: Labels, predicted: Labels) -> float:
+    """Share of samples whose cluster is matched to their category (ACC).
+
+    The matching is the one of `assign_clusters`; samples of a cluster without a category count as
+    wrong.
+
+    Parameters
+    ----------
+    true, predicted : sequence, shape (n,)
+        Category and cluster of each sample.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        As `assign_clusters`.
+
+    Examples
+    --------
+    >>> accuracy([0, 0, 1, 1], [5, 5, 3, 5])
+    0.75
+    """
+    counts, _, _ = _contingency(true, predicted)
+    matched = counts[linear_sum_assignment(counts, maximize=True)]
+    return float(matched.sum() / counts.sum())
+
+
+def ari(true: Labels, predicted: Labels) -> float:
+    """Adjusted Rand index (Hubert & Arabie 1985): pairs judged alike, corrected for chance.
+
+    Parameters
+    ----------
+    true, predicted : sequence, shape (n,)
+        Category and cluster of each sample.
+
+    Returns
+    -------
+    float
+        1 for the same grouping, 0 on average for a random one, and at worst -0.5.
+
+    Raises
+    ------
+    ValueError
+        As `assign_clusters`.
+    """
+    return float(adjusted_rand_score(*_paired(true, predicted)))
+
+
+def nmi(true: Labels, predicted: Labels) -> float:
+    """Normalized mutual information: I(true; predicted) / ((H(true) + H(predicted)) / 2).
+
+    The normalization is the arithmetic mean of the two entropies, as in DNA's evaluation. With many
+    small categories NMI is high even for poor clusterings; read it beside ACC and ARI.
+
+    Parameters
+    ----------
+    true, predicted : sequence, shape (n,)
+        Category and cluster of each sample.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        As `assign_clusters`.
+    """
+    value = normalized_mutual_info_score(*_paired(true, predicted), average_method="arithmetic")
+    return float(np.clip(value, 0.0, 1.0))
+
+
+def score(true: Labels, predicted: Labels) -> dict[str, float]:
+    """ACC, ARI and NMI in percent, as the papers print them.
+
+    Parameters
+    ----------
+    true, predicted : sequence, shape (n,)
+        Category and cluster of each sample.
+
+    Returns
+    -------
+    dict
+        Keys ``"acc"``, ``"ari"``, ``"nmi"``; values times 100.
+
+    Raises
+    ------
+    ValueError
+        As `assign_clusters`.
+
+    Examples
+    --------
+    >>> score([0, 0, 1], [1, 1, 0])
+    {'acc': 100.0, 'ari': 100.0, 'nmi': 100.0}
+    """
+    return {
+        "acc": 100 * accuracy(true, predicted),
+        "ari": 100 * ari(true, predicted),
+        "nmi": 100 * nmi(true, predicted),
+    }
+
+
+def cluster_and_score(
+    features: ArrayLike,
+    fine: Labels,
+    *,
+    n_clusters: int | None = None,
+    n_init: int = 20,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Cluster `features` by k-means and score the clusters against the fine categories.
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d)
+        One row per sample.
+    fine : sequence, shape (n,)
+        Fine category of each sample, used for scoring only.
+    n_clusters : int, optional
+        Number of clusters; by default the number of distinct categories in `fine`, which is the
+        papers' protocol.
+    n_init, seed : int
+        As in `kmeans`.
+
+    Returns
+    -------
+    dict
+        As `score`.
+
+    Raises
+    ------
+    ValueError
+        As `kmeans`, or if `features` and `fine` have different lengths.
+    """
+    features, fine = np.asarray(features), np.asarray(fine)
+    if len(features) != len(fine):
+        raise ValueError(
+            f"features have {len(features)} rows but there are {len(fine)} fine labels: give one "
+            "label per row."
+        )
+    if n_clusters is None:
+        n_clusters = len(np.unique(fine))
+    return score(fine, kmeans(features, n_clusters, n_init=n_init, seed=seed).labels)
+
+
+def _finite_matrix(features: ArrayLike) -> np.ndarray:
+    features = np.asarray(features)
+    if features.ndim != 2 or 0 in features.shape:
+        raise ValueError(
+            f"features have shape {features.shape}, but a non-empty matrix of shape (n, d) is "
+            "needed: give one row per sample."
+        )
+    bad_rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(bad_rows):
+        raise ValueError(
+            f"row {bad_rows[0]} of the features holds NaN or infinity ({len(bad_rows)} such rows "
+            "in all), but k-means needs finite numbers: remove or repair these rows."
+        )
+    return features
+
+
+def _paired(true: Labels, predicted: Labels) -> tuple[np.ndarray, np.ndarray]:
+    true, predicted = np.asarray(true), np.asarray(predicted)
+    if true.ndim != 1 or true.shape != predicted.shape or not len(true):
+        raise ValueError(
+            f"true labels have shape {true.shape} and predicted ones {predicted.shape}, but two "
+            "non-empty lists of the same length are needed: give one label per sample to both."
+        )
+    return true, predicted
+
+
+def _contingency(true: Labels, predicted: Labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts (clusters, categories) and the sorted ids of the two axes."""
+    true, predicted = _paired(true, predicted)
+    categories, column = np.unique(true, return_inverse=True)
+    clusters, row = np.unique(predicted, return_inverse=True)
+    counts = np.zeros((len(clusters), len(categories)), dtype=np.int64)
+    np.add.at(counts, (row, column), 1)
+    return counts, clusters, categories

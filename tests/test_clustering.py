@@ -1,0 +1,215 @@
+"""Hand-computed scores, invariants, and the errors of `dnalib.clustering`."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnalib.clustering import (
+    accuracy,
+    ari,
+    assign_clusters,
+    cluster_and_score,
+    kmeans,
+    nmi,
+    score,
+)
+
+PERFECT = {"acc": 100.0, "ari": 100.0, "nmi": 100.0}
+
+
+@st.composite
+def two_labelings(draw):
+    n = draw(st.integers(1, 40))
+    labels = st.lists(st.integers(0, 5), min_size=n, max_size=n)
+    return np.array(draw(labels)), np.array(draw(labels))
+
+
+def blobs(n_per_blob=20, n_blobs=4, seed=0):
+    generator = np.random.default_rng(seed)
+    centers = 10 * np.eye(n_blobs)
+    labels = np.repeat(np.arange(n_blobs), n_per_blob)
+    return centers[labels] + generator.normal(scale=0.1, size=(len(labels), n_blobs)), labels
+
+
+# --- scores by hand ------------------------------------------------------------------------------
+
+
+def test_permuted_labels_are_perfect():
+    assert score([0, 0, 1, 1, 2], [2, 2, 0, 0, 1]) == pytest.approx(PERFECT)
+
+
+def test_the_best_matching_is_not_the_greedy_one():
+    # Counts (cluster x category): a: 3, 2; b: 2, 0. Greedy takes a->0 (3) and is left with b->1
+    # (0); the best is a->1 and b->0, 2 + 2 of 7.
+    true = [0, 0, 0, 1, 1, 0, 0]
+    predicted = ["a", "a", "a", "a", "a", "b", "b"]
+    assert assign_clusters(true, predicted) == {"a": 1, "b": 0}
+    assert accuracy(true, predicted) == pytest.approx(4 / 7)
+
+
+def test_ari_and_nmi_by_hand():
+    # Table [[2, 1], [0, 1]]. Pairs together in both: 1; in true: 1 + 1; in predicted: 3 + 0; of 6.
+    # Expected 2 * 3 / 6 = 1, so ARI = (1 - 1) / ((2 + 3) / 2 - 1) = 0.
+    true, predicted = [0, 0, 1, 1], [0, 0, 0, 1]
+    assert ari(true, predicted) == pytest.approx(0.0)
+    # H(true) = log 2; H(predicted) = -(3/4 log 3/4 + 1/4 log 1/4);
+    # H(true | predicted) = 3/4 * H(2/3, 1/3).
+    h_true = np.log(2)
+    h_predicted = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    h_conditional = -0.75 * (2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3))
+    expected = (h_true - h_conditional) / ((h_true + h_predicted) / 2)
+    assert nmi(true, predicted) == pytest.approx(expected)
+    # A geometric mean would give another value, so that the test tells the two apart.
+    assert nmi(true, predicted) != pytest.approx(
+        (h_true - h_conditional) / np.sqrt(h_true * h_predicted), abs=1e-3
+    )
+
+
+def test_more_clusters_than_categories_leaves_clusters_unmatched():
+    true, predicted = [0, 0, 0, 1, 1], [0, 0, 3, 1, 2]
+    mapping = assign_clusters(true, predicted)
+    assert mapping[0] == 0 and len(mapping) == 2
+    assert accuracy(true, predicted) == pytest.approx(3 / 5)
+
+
+def test_fewer_clusters_than_categories_leaves_categories_unmatched():
+    true, predicted = [0, 0, 1, 1, 1, 2], [9, 9, 4, 4, 4, 4]
+    assert assign_clusters(true, predicted) == {9: 0, 4: 1}
+    assert accuracy(true, predicted) == pytest.approx(5 / 6)
+
+
+def test_single_cluster_scores_the_majority_share_and_nothing_else():
+    true = [0, 0, 0, 1]
+    assert score(true, [5, 5, 5, 5]) == pytest.approx({"acc": 75.0, "ari": 0.0, "nmi": 0.0})
+
+
+def test_single_category_in_a_single_cluster_is_perfect():
+    assert score([3, 3, 3], [0, 0, 0]) == pytest.approx(PERFECT)
+
+
+def test_one_sample():
+    assert score([4], [0]) == pytest.approx(PERFECT)
+
+
+def test_string_labels():
+    assert assign_clusters(["cat", "cat", "dog"], [7, 7, 0]) == {0: "dog", 7: "cat"}
+
+
+# --- invariants ----------------------------------------------------------------------------------
+
+
+@given(two_labelings(), st.permutations(range(6)))
+def test_renumbering_clusters_changes_no_score(labelings, permutation):
+    true, predicted = labelings
+    renumbered = np.array(permutation)[predicted]
+    assert score(true, renumbered) == pytest.approx(score(true, predicted), abs=1e-9)
+
+
+@given(two_labelings())
+def test_a_labeling_scores_perfectly_against_itself(labelings):
+    true, _ = labelings
+    assert score(true, true) == pytest.approx(PERFECT)
+
+
+@given(two_labelings())
+def test_accuracy_lies_between_its_bounds(labelings):
+    true, predicted = labelings
+    # One cell of the table can always be matched; no cluster can give more than its majority.
+    pairs = list(zip(true.tolist(), predicted.tolist(), strict=True))
+    largest_cell = max(pairs.count(pair) for pair in pairs)
+    purity = sum(np.bincount(true[predicted == c]).max() for c in np.unique(predicted))
+    assert largest_cell / len(true) - 1e-12 <= accuracy(true, predicted)
+    assert accuracy(true, predicted) <= purity / len(true) + 1e-12
+
+
+@given(two_labelings())
+def test_accuracy_is_what_the_assignment_gets_right(labelings):
+    true, predicted = labelings
+    mapping = assign_clusters(true, predicted)
+    assert len(set(mapping.values())) == len(mapping)
+    right = [mapping.get(p) == t for p, t in zip(predicted.tolist(), true.tolist(), strict=True)]
+    assert accuracy(true, predicted) == pytest.approx(np.mean(right))
+
+
+@given(two_labelings())
+def test_scores_are_symmetric_and_bounded(labelings):
+    true, predicted = labelings
+    forward, backward = score(true, predicted), score(predicted, true)
+    assert forward == pytest.approx(backward, abs=1e-9)
+    assert 0 <= forward["acc"] <= 100 and 0 <= forward["nmi"] <= 100
+    assert -50 - 1e-9 <= forward["ari"] <= 100
+
+
+# --- k-means -------------------------------------------------------------------------------------
+
+
+def test_kmeans_recovers_separated_blobs():
+    features, labels = blobs()
+    found = kmeans(features, 4, n_init=3)
+    assert accuracy(labels, found.labels) == 1.0
+    assert found.centers.shape == (4, 4) and found.n_clusters == 4
+    assert found.labels.dtype == np.int64
+
+
+def test_kmeans_inertia_and_centers_are_those_of_its_labels():
+    features, _ = blobs()
+    found = kmeans(features, 3, n_init=2)
+    assert found.inertia == pytest.approx(np.sum((features - found.centers[found.labels]) ** 2))
+    for cluster, center in enumerate(found.centers):
+        np.testing.assert_allclose(center, features[found.labels == cluster].mean(axis=0))
+
+
+def test_kmeans_repeats_with_its_seed():
+    features = np.random.default_rng(1).normal(size=(200, 8)).astype(np.float32)
+    first, second = (kmeans(features, 12, n_init=2, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first.labels, second.labels)
+    assert first.inertia == second.inertia
+
+
+def test_kmeans_single_cluster_is_the_mean():
+    features = np.array([[0.0, 0.0], [2.0, 4.0]])
+    found = kmeans(features, 1)
+    np.testing.assert_allclose(found.centers, [[1.0, 2.0]])
+    assert found.inertia == pytest.approx(10.0)
+
+
+def test_cluster_and_score_takes_the_number_of_categories():
+    features, labels = blobs()
+    assert cluster_and_score(features, labels, n_init=3) == pytest.approx(PERFECT)
+    merged = cluster_and_score(features, labels, n_clusters=2, n_init=3)
+    assert merged["acc"] == pytest.approx(50.0)
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_clusters", [0, 4])
+def test_impossible_numbers_of_clusters(n_clusters):
+    with pytest.raises(ValueError, match=rf"n_clusters={n_clusters} was asked of 3 rows"):
+        kmeans(np.zeros((3, 2)), n_clusters)
+
+
+def test_nan_rows_are_named():
+    features = np.zeros((5, 2))
+    features[[2, 4], 1] = np.nan
+    with pytest.raises(ValueError, match=r"row 2 of the features .*\(2 such rows"):
+        kmeans(features, 2)
+
+
+@pytest.mark.parametrize("shape", [(4,), (0, 3), (2, 2, 2)])
+def test_features_must_be_a_matrix(shape):
+    with pytest.raises(ValueError, match="non-empty matrix"):
+        kmeans(np.zeros(shape), 1)
+
+
+@pytest.mark.parametrize("true, predicted", [([], []), ([0, 1], [0]), ([[0]], [[0]])])
+@pytest.mark.parametrize("function", [accuracy, ari, nmi, assign_clusters, score])
+def test_labels_must_be_paired(function, true, predicted):
+    with pytest.raises(ValueError, match="same length"):
+        function(true, predicted)
+
+
+def test_features_and_fine_labels_must_be_paired():
+    with pytest.raises(ValueError, match="features have 3 rows but there are 2 fine labels"):
+        cluster_and_score(np.zeros((3, 2)), [0, 1])
