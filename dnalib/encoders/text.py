@@ -1,0 +1,238 @@
+"""Transformers as text encoders whose frozen lower layers are computed only once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from dnalib.encoders.cache import cached, content_key
+from dnalib.encoders.store import Batch, RaggedStore, length_buckets
+from dnalib.progress import progress_bar
+
+ENCODING_BATCH = 128
+POOLINGS = ("mean", "cls")
+
+
+class TextEncoder(nn.Module):
+    """A transformer cut in two: a frozen lower part, run once a text, and a trainable upper part.
+
+    Only the upper part is run at every training step, over stored states of the layer below it.
+    With the top two of six layers trained, a step costs about a fifth of training all of them.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        A BERT-shaped encoder (``embeddings`` and ``encoder.layer``: BERT, RoBERTa, XLM-R, ELECTRA,
+        MiniLM, …), or any other encoder if all of its layers, or none, are trained.
+    tokenizer : PreTrainedTokenizerBase
+        Its tokenizer.
+    trainable_layers : int or "all", default 2
+        How many of the topmost layers are trained. ``"all"`` also trains the embeddings and
+        stores token ids, not states. More layers fit better and cost more at each step.
+    pooling : {"mean", "cls"}, default "mean"
+        A text's feature: the mean over its tokens, or the state of its first token.
+    max_length : int, default 64
+        Word pieces kept of each text, special tokens included.
+    precision : {"auto", "bfloat16", "float32"}, default "auto"
+        Arithmetic of the layers; "auto" takes bfloat16 where the processor computes in it.
+    digest : str, default ""
+        What tells these weights from others; texts are cached on disk only with a digest.
+
+    Attributes
+    ----------
+    dim : int
+        Length of a feature.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        trainable_layers: int | str = 2,
+        pooling: str = "mean",
+        max_length: int = 64,
+        precision: str = "auto",
+        digest: str = "",
+    ):
+        super().__init__()
+        _check_choice("pooling", pooling, POOLINGS)
+        self.model = model
+        self.tokenizer = tokenizer
+        self.pooling = pooling
+        self.max_length = max_length
+        self.digest = digest
+        self.dim = model.config.hidden_size
+        self.dtype = _resolve_precision(precision)
+        n_layers = model.config.num_hidden_layers
+        self.frozen_layers = 0 if trainable_layers == "all" else n_layers - trainable_layers
+        self.trains_embeddings = trainable_layers == "all"
+        self._check_split(trainable_layers, n_layers)
+        self._freeze()
+
+    def _check_split(self, trainable_layers: int | str, n_layers: int) -> None:
+        whole_numbers = isinstance(trainable_layers, int) and 0 <= trainable_layers <= n_layers
+        if not (whole_numbers or trainable_layers == "all"):
+            raise ValueError(
+                f"trainable_layers is {trainable_layers!r}: expected 0 to {n_layers}, or 'all'"
+            )
+        if not self._splits_nowhere and not _is_bert_shaped(self.model):
+            raise ValueError(
+                f"{type(self.model).__name__} cannot be cut at layer {self.frozen_layers}: only "
+                "BERT-shaped encoders can; take trainable_layers=0 or 'all'"
+            )
+
+    @property
+    def _splits_nowhere(self) -> bool:
+        none_trained = self.frozen_layers == self.model.config.num_hidden_layers
+        return none_trained or self.trains_embeddings
+
+    def _freeze(self) -> None:
+        if not self.trains_embeddings:
+            self.model.requires_grad_(False)
+            if not self._splits_nowhere:
+                self.model.encoder.layer[self.frozen_layers :].requires_grad_(True)
+
+    def train(self, mode: bool = True) -> TextEncoder:
+        """Set training mode; the frozen part stays in evaluation mode, without dropout."""
+        super().train(mode)
+        if mode and not self.trains_embeddings:
+            self.model.train(False)
+            if not self._splits_nowhere:
+                self.model.encoder.layer[self.frozen_layers :].train(True)
+        return self
+
+    # --- texts to stored states ---
+
+    def prepare(self, texts: Sequence[str], progress: bool = True) -> RaggedStore:
+        """Tokenize ``texts`` and run the frozen part once, or read its states from the cache.
+
+        Returns
+        -------
+        RaggedStore
+            States below the trainable layers, ``(total tokens, dim)``; token ids if all layers
+            are trained.
+        """
+        tokens = self.tokenize(texts)
+        if self.trains_embeddings:
+            return tokens
+        if self.digest:
+            key = content_key(
+                "states", self.digest, str(self.frozen_layers), str(self.max_length),
+                str(self.dtype), texts=texts,
+            )  # fmt: skip
+            states = cached(key, lambda: self._lower_states(tokens, progress))
+        else:
+            states = self._lower_states(tokens, progress)
+        return RaggedStore(states, tokens.lengths, tokens)
+
+    def tokenize(self, texts: Sequence[str]) -> RaggedStore:
+        """Return the token ids of ``texts``, special tokens included, cut at ``max_length``."""
+        _check_texts(texts)
+        ids = self.tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
+        lengths = torch.tensor([len(row) for row in ids])
+        return RaggedStore(torch.tensor([token for row in ids for token in row]), lengths)
+
+    @torch.no_grad()
+    def _lower_states(self, tokens: RaggedStore, progress: bool) -> Tensor:
+        states = torch.empty(len(tokens.values), self.dim, dtype=self.dtype)
+        was_training = self.training
+        self.eval()
+        buckets = length_buckets(tokens.lengths, ENCODING_BATCH)
+        with progress_bar(len(tokens), "encoding", "text", show=progress) as bar:
+            for indices in buckets:
+                batch = tokens.batch(indices).to(self.device)
+                with self._autocast():
+                    hidden = self._lower(batch)
+                positions, mask = tokens.positions(indices)
+                states[positions[mask]] = hidden.to("cpu", self.dtype)[mask]
+                bar.update(len(indices))
+        self.train(was_training)
+        return states
+
+    # --- states to features ---
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return features ``(b, dim)`` in float32, not normalized.
+
+        ``batch`` holds stored states, or token ids: then the frozen part is run as well, for
+        views that change tokens.
+        """
+        batch = batch.to(self.device)
+        with self._autocast():
+            hidden = batch.values
+            if not hidden.is_floating_point():
+                with nullcontext() if self.trains_embeddings else torch.no_grad():
+                    hidden = self._lower(batch)
+            hidden = self._upper(hidden, batch.mask)
+        return _pool(hidden.float(), batch.mask, self.pooling)
+
+    def _lower(self, batch: Batch) -> Tensor:
+        """Return the states ``(b, t, dim)`` below the trainable layers, from token ids."""
+        if self._splits_nowhere:
+            outputs = self.model(input_ids=batch.values, attention_mask=batch.mask.long())
+            return outputs.last_hidden_state
+        hidden = self.model.embeddings(input_ids=batch.values)
+        return self._run_layers(self.model.encoder.layer[: self.frozen_layers], hidden, batch.mask)
+
+    def _upper(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        if self._splits_nowhere:
+            return hidden
+        return self._run_layers(self.model.encoder.layer[self.frozen_layers :], hidden, mask)
+
+    @staticmethod
+    def _run_layers(layers: nn.ModuleList, hidden: Tensor, mask: Tensor) -> Tensor:
+        # What eager attention adds to its logits: 0 where a token counts, the lowest number
+        # elsewhere; (b, 1, 1, t) for every head and every query token.
+        lowest = torch.finfo(torch.float32).min
+        attention_mask = (~mask)[:, None, None, :].float() * lowest
+        for layer in layers:
+            hidden = layer(hidden, attention_mask)
+        return hidden
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def _autocast(self):
+        enabled = self.dtype == torch.bfloat16
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+
+def _pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    if pooling == "cls":
+        return hidden[:, 0]
+    weights = mask[:, :, None].float()
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def _is_bert_shaped(model: PreTrainedModel) -> bool:
+    # MPNet has the shape but its layers also need a position bias.
+    layered = hasattr(model, "embeddings") and hasattr(getattr(model, "encoder", None), "layer")
+    return layered and model.config.model_type != "mpnet"
+
+
+def _resolve_precision(precision: str) -> torch.dtype:
+    _check_choice("precision", precision, ("auto", "bfloat16", "float32"))
+    if precision == "auto":
+        native = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+        precision = "bfloat16" if native else "float32"
+    return getattr(torch, precision)
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}: expected one of {', '.join(choices)}")
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    if isinstance(texts, str) or len(texts) == 0:
+        raise ValueError(f"texts is {texts!r}: expected a list of at least one string")
+    for row, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"text {row} is {text!r}: expected a non-empty string; remove that row")

@@ -1,0 +1,53 @@
+"""DNA: coarse cross-entropy, and contrast towards denoised neighborhoods."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dnalib.losses import DNALoss
+from dnalib.neighbors import NeighborGraph, build_graph, released_positives
+from dnalib.training import CoarseCrossEntropy, Step, TrainingConfig
+
+
+class DNAObjective(CoarseCrossEntropy):
+    """``L_DNA + L_CE`` over neighbors mined before each epoch (An et al., EMNLP 2023).
+
+    In the first ``config.pretrain_epochs`` epochs the coarse cross-entropy is alone.
+    """
+
+    needs_neighbors = True
+
+    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
+        super().__init__(dim, n_coarse, config)
+        self.contrast = DNALoss(config.temperature)
+        self._positives: np.ndarray | None = None
+        self._pretraining = False
+
+    def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph:
+        """Retrieve and filter this epoch's neighbors."""
+        config = self.config
+        minings_before = epoch - config.pretrain_epochs
+        rank_counts = minings_before < config.rank_epochs
+        filters = [name for name in config.filters if name != "rank" or rank_counts]
+        graph = build_graph(bank, coarse, config.k, filters, config.m)
+        self._pretraining = minings_before < 0
+        self._positives = graph.positives()
+        return graph
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """Return the terms ``ce`` and, after pretraining, ``dna``."""
+        terms = super().forward(step)
+        if not self._pretraining:
+            terms["dna"] = self._neighborhood_loss(step)
+        return terms
+
+    def _neighborhood_loss(self, step: Step) -> Tensor:
+        texts = step.indices.cpu().numpy()
+        if self.config.compat:
+            positives, self_index = released_positives(step.graph, texts), None
+        else:
+            positives, self_index = self._positives[texts], step.indices
+        positives = torch.from_numpy(positives).to(step.queries.device)
+        return self.contrast(step.queries, step.bank, positives, self_index)

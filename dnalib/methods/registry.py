@@ -1,0 +1,68 @@
+"""The registry: a method is a recipe over the one training loop, one entry each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from dnalib.methods.dna import DNAObjective
+from dnalib.training import CoarseCrossEntropy, Objective, TrainingConfig
+
+
+@dataclass(frozen=True)
+class Method:
+    """A recipe.
+
+    Attributes
+    ----------
+    name : str
+        Key in the registry.
+    title : str
+        Name in tables and figures.
+    source : str
+        Where it was published, or why it stands here.
+    objective : callable or None
+        ``(dim, n_coarse, config) -> Objective``; None trains nothing.
+    settings : mapping
+        Fields of `TrainingConfig` where the method departs from its defaults.
+    """
+
+    name: str
+    title: str
+    source: str
+    objective: Callable[[int, int, TrainingConfig], Objective] | None
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method(
+            "embeddings",
+            "Embeddings + k-means",
+            "the baseline that every comparison owes its reader",
+            objective=None,
+        ),
+        Method(
+            "coarse-ce",
+            "Coarse cross-entropy",
+            "supervised training on the coarse labels alone; the 'BERT + CE' of DNA's tables",
+            objective=CoarseCrossEntropy,
+            settings={"epochs": 3},
+        ),
+        Method(
+            "dna",
+            "DNA",
+            "An et al., Denoised Neighborhood Aggregation, EMNLP 2023",
+            objective=DNAObjective,
+        ),
+    )
+}
+"""All methods by name."""
+
+
+def get_method(name: str) -> Method:
+    """Return the method ``name``; a ValueError names those that exist."""
+    if name not in METHODS:
+        raise ValueError(f"method {name!r} is unknown: expected one of {', '.join(METHODS)}")
+    return METHODS[name]

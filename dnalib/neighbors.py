@@ -1,0 +1,265 @@
+"""Neighbors of every text, and the three filters that DNA cleans them with.
+
+A neighbor of a text is another text with a large inner product; retrieved by similarity alone,
+many of them belong to another fine category. DNA keeps neighbor j of query i only if
+
+- **label**: both have the same coarse label,
+- **reciprocal**: i is among the neighbors of j as well,
+- **rank statistic**: the m largest coordinates of both features are the same ones, as a set.
+
+Every filter is a pure function from ``indices (n, k)`` to ``keep (n, k)``; none of them ever
+forms an n by n array. Source: An et al., *DNA: Denoised Neighborhood Aggregation for
+Fine-grained Category Discovery*, EMNLP 2023, and its released code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import faiss
+import numpy as np
+
+FILTERS = ("label", "reciprocal", "rank")
+DROPPED = -1
+
+
+@dataclass(frozen=True)
+class NeighborGraph:
+    """The k nearest others of each of n texts, and which of them are kept.
+
+    Attributes
+    ----------
+    indices : ndarray (n, k) int64
+        Neighbors of each text, most similar first, the text itself left out.
+    similarities : ndarray (n, k) float32
+        Inner products with them.
+    keep : ndarray (n, k) bool
+        True where a neighbor passed all filters.
+    """
+
+    indices: np.ndarray
+    similarities: np.ndarray
+    keep: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Number of texts."""
+        return self.indices.shape[0]
+
+    @property
+    def k(self) -> int:
+        """Neighbors retrieved for each text."""
+        return self.indices.shape[1]
+
+    @property
+    def kept_share(self) -> float:
+        """Share of the retrieved neighbors that are kept, in [0, 1]."""
+        return float(self.keep.mean())
+
+    def restrict(self, keep: np.ndarray) -> NeighborGraph:
+        """Return the graph that also drops every neighbor where ``keep (n, k)`` is False."""
+        return replace(self, keep=self.keep & keep)
+
+    def positives(self) -> np.ndarray:
+        """Return the kept neighbors ``(n, k)`` int64, with -1 where one was dropped."""
+        return np.where(self.keep, self.indices, DROPPED)
+
+
+def retrieve(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k nearest others of every row by exact inner product.
+
+    Parameters
+    ----------
+    features : ndarray (n, d)
+        Unit rows, so that the inner product is the cosine.
+    k : int
+        Neighbors of each row, from 1 to n - 1.
+
+    Returns
+    -------
+    indices : ndarray (n, k) int64
+        Most similar first, the row itself left out.
+    similarities : ndarray (n, k) float32
+
+    Raises
+    ------
+    ValueError
+        If k is out of range, or features are not finite.
+    """
+    features = np.ascontiguousarray(features, dtype=np.float32)
+    n = len(features)
+    if not 1 <= k < n:
+        raise ValueError(
+            f"k is {k} but there are {n} texts: expected 1 to {n - 1} neighbors; lower k"
+        )
+    if not np.isfinite(features).all():
+        raise ValueError("features hold NaN or infinity: expected finite numbers; check training")
+    index = faiss.IndexFlatIP(features.shape[1])
+    index.add(features)
+    similarities, indices = index.search(features, k + 1)
+    return _without_self(indices, similarities)
+
+
+def _without_self(indices: np.ndarray, similarities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    n, columns = indices.shape
+    is_self = indices == np.arange(n)[:, None]
+    # Among more than k exact duplicates a row may not find itself: then its last one goes.
+    is_self[~is_self.any(axis=1), -1] = True
+    shape = (n, columns - 1)
+    return indices[~is_self].reshape(shape), similarities[~is_self].reshape(shape)
+
+
+def label_filter(indices: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """Keep the neighbors with the query's own coarse label.
+
+    Parameters
+    ----------
+    indices : ndarray (n, k) int64
+    coarse : ndarray (n,) int64
+        Coarse label of every text.
+
+    Returns
+    -------
+    keep : ndarray (n, k) bool
+    """
+    coarse = np.asarray(coarse)
+    return coarse[indices] == coarse[:, None]
+
+
+def reciprocal_filter(indices: np.ndarray) -> np.ndarray:
+    """Keep neighbor j of query i only if i is among the neighbors of j.
+
+    Works on the lists as retrieved, before any other filter, as in the released code.
+
+    Parameters
+    ----------
+    indices : ndarray (n, k) int64
+
+    Returns
+    -------
+    keep : ndarray (n, k) bool
+    """
+    n, k = indices.shape
+    queries = np.repeat(np.arange(n, dtype=np.int64), k)
+    # Pairs as single numbers; sorted within rows they are sorted as a whole, so each reversed
+    # pair is found by bisection.
+    pairs = queries * n + np.sort(indices, axis=1).ravel()
+    reversed_pairs = indices.ravel() * n + queries
+    found = np.searchsorted(pairs, reversed_pairs).clip(max=len(pairs) - 1)
+    return (pairs[found] == reversed_pairs).reshape(n, k)
+
+
+def rank_filter(indices: np.ndarray, features: np.ndarray, m: int = 5) -> np.ndarray:
+    """Keep neighbors whose m largest coordinates are the query's, in any order.
+
+    Parameters
+    ----------
+    indices : ndarray (n, k) int64
+    features : ndarray (n, d)
+        The features that the neighbors were retrieved with; signed values count.
+    m : int, default 5
+        Coordinates compared; the larger, the stricter.
+
+    Returns
+    -------
+    keep : ndarray (n, k) bool
+    """
+    dimensions = features.shape[1]
+    if not 1 <= m <= dimensions:
+        raise ValueError(f"m is {m}: expected 1 to {dimensions}, the length of a feature")
+    top = np.sort(np.argpartition(features, dimensions - m, axis=1)[:, dimensions - m :], axis=1)
+    _, group = np.unique(top, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    return group[indices] == group[:, None]
+
+
+def build_graph(
+    features: np.ndarray,
+    coarse: np.ndarray,
+    k: int,
+    filters: Iterable[str] = FILTERS,
+    m: int = 5,
+) -> NeighborGraph:
+    """Retrieve k neighbors of every text and apply ``filters``.
+
+    Parameters
+    ----------
+    features : ndarray (n, d)
+        Unit rows.
+    coarse : ndarray (n,) int64
+    k : int
+        Neighbors retrieved before filtering.
+    filters : iterable of {"label", "reciprocal", "rank"}
+        A neighbor stays if all of them keep it; none of them keeps every neighbor.
+    m : int, default 5
+        Of the rank filter.
+    """
+    filters = tuple(filters)
+    for name in filters:
+        if name not in FILTERS:
+            raise ValueError(f"filter {name!r} is unknown: expected one of {', '.join(FILTERS)}")
+    indices, similarities = retrieve(features, k)
+    graph = NeighborGraph(indices, similarities, np.ones(indices.shape, dtype=bool))
+    if "label" in filters:
+        graph = graph.restrict(label_filter(indices, coarse))
+    if "reciprocal" in filters:
+        graph = graph.restrict(reciprocal_filter(indices))
+    if "rank" in filters:
+        graph = graph.restrict(rank_filter(indices, features, m))
+    return graph
+
+
+def precision(graph: NeighborGraph, fine: np.ndarray) -> float:
+    """Share of the kept neighbors that have the query's fine label, in [0, 1]; NaN if none is kept.
+
+    The "neighbor accuracy" of DNA's released code.
+    """
+    kept = int(graph.keep.sum())
+    return int((_same_fine(graph, fine) & graph.keep).sum()) / kept if kept else float("nan")
+
+
+def recall(graph: NeighborGraph, fine: np.ndarray) -> float:
+    """Share of the same-fine others that k neighbors could hold and that are kept, in [0, 1].
+
+    For each query, of ``min(k, size of its fine category - 1)``.
+    """
+    fine = np.asarray(fine)
+    others = np.bincount(fine)[fine] - 1
+    possible = int(np.minimum(others, graph.k).sum())
+    kept = int((_same_fine(graph, fine) & graph.keep).sum())
+    return kept / possible if possible else float("nan")
+
+
+def _same_fine(graph: NeighborGraph, fine: np.ndarray) -> np.ndarray:
+    return label_filter(graph.indices, fine)
+
+
+def released_positives(graph: NeighborGraph, queries: np.ndarray) -> np.ndarray:
+    """Positives of a batch as DNA's released code has them, its faults included.
+
+    There a mask over all texts is set at every neighbor, filtered ones being written as -1, which
+    Python reads as the last text; what was meant to leave the query out clears the query's
+    *position in the batch*. So: the query itself is a positive; the last training text is one
+    as soon as any neighbor was filtered; and query b of the batch loses text b.
+
+    Parameters
+    ----------
+    graph : NeighborGraph
+    queries : ndarray (b,) int64
+        The texts of the batch, in order.
+
+    Returns
+    -------
+    positives : ndarray (b, k + 2) int64
+        Padded with -1.
+    """
+    neighbors = graph.positives()[queries]
+    any_filtered = (neighbors == DROPPED).any(axis=1)
+    last = graph.n - 1
+    # Setting the same element of a mask twice changes nothing: no text may be counted twice.
+    last_is_new = any_filtered & (queries != last) & ~(neighbors == last).any(axis=1)
+    last_column = np.where(last_is_new, last, DROPPED)
+    positives = np.column_stack([queries, neighbors, last_column])
+    positions = np.arange(len(queries))[:, None]
+    return np.where(positives == positions, DROPPED, positives)

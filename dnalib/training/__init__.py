@@ -1,0 +1,15 @@
+"""The one training loop, and what a method plugs into it."""
+
+from dnalib.training.config import TrainingConfig
+from dnalib.training.loop import Monitor, Trainer
+from dnalib.training.objective import CoarseCrossEntropy, Objective, Step, seed_everything
+
+__all__ = [
+    "CoarseCrossEntropy",
+    "Monitor",
+    "Objective",
+    "Step",
+    "Trainer",
+    "TrainingConfig",
+    "seed_everything",
+]

@@ -1,0 +1,264 @@
+"""The one training loop: bank, momentum encoder, mining, views, checkpoints, history."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from torch.optim.lr_scheduler import LambdaLR
+
+from dnalib.encoders import Store, encode
+from dnalib.neighbors import NeighborGraph
+from dnalib.progress import headless, progress_bar
+from dnalib.training import checkpoint
+from dnalib.training.config import TrainingConfig
+from dnalib.training.objective import Objective, Step, seed_everything
+from dnalib.training.views import make_view
+
+BUCKET_BATCHES = 16
+"""Batches' worth of shuffled texts that are sorted by length together."""
+
+
+class Monitor(Protocol):
+    """Looks on and scores; the only place where fine labels may be, and nothing learns from it."""
+
+    def after_mining(self, graph: NeighborGraph) -> dict[str, float]:
+        """Return columns for the history from this epoch's neighbors."""
+
+    def after_epoch(self, encoder: nn.Module, epoch: int) -> dict[str, float]:
+        """Return columns for the history from the encoder as it stands."""
+
+
+class Trainer:
+    """Trains an encoder in place.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        A `TextEncoder` or `VectorEncoder`.
+    store : Store
+        The training inputs as the encoder prepared them.
+    coarse : ndarray (n,) int64
+        Coarse labels.
+    objective : Objective
+        The method's loss; its own weights are trained with the encoder's.
+    config : TrainingConfig
+    seed : int, default 0
+        Decides batches, views and dropout.
+    monitor : Monitor, optional
+        Adds columns to the history.
+    checkpoint_path : Path, optional
+        Written at the end of each epoch, and resumed from if it is there.
+    progress : bool, default True
+        Show a bar, or a line an epoch where nobody watches.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        store: Store,
+        coarse: np.ndarray,
+        objective: Objective,
+        config: TrainingConfig,
+        *,
+        seed: int = 0,
+        monitor: Monitor | None = None,
+        checkpoint_path: Path | None = None,
+        progress: bool = True,
+    ):
+        self.encoder = encoder
+        self.store = store
+        self.coarse = torch.as_tensor(coarse)
+        self.config = config
+        self.seed = seed
+        self.monitor = monitor
+        self.checkpoint_path = checkpoint_path
+        self.progress = progress
+        self.device = next(encoder.parameters()).device
+        self.objective = objective.to(self.device)
+        self.momentum = _frozen_copy(encoder) if objective.needs_neighbors else None
+        self.view = make_view(config.view, config.view_rate, encoder)
+        self.optimizer = _make_optimizer([encoder, objective], config)
+        self.scheduler = _make_scheduler(self.optimizer, config, self.steps_per_epoch)
+        self.history: list[dict[str, float]] = []
+        self.bank: Tensor | None = None
+        self.graph: NeighborGraph | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch, a last smaller one included."""
+        return -(-len(self.store) // self.config.batch_size)
+
+    def fit(self) -> pd.DataFrame:
+        """Train all epochs that are not done yet; return the history, one row an epoch."""
+        run = checkpoint.fingerprint(self.config, self.seed, self.store, self.coarse.numpy())
+        self._resume(run)
+        done = len(self.history)
+        total = self.config.epochs * self.steps_per_epoch
+        with progress_bar(total, "training", "step", show=self.progress) as bar:
+            bar.update(done * self.steps_per_epoch)
+            for epoch in range(done, self.config.epochs):
+                self.history.append(self._run_epoch(epoch, bar))
+                self._report(self.history[-1])
+                self._save(run)
+        return pd.DataFrame(self.history)
+
+    # --- one epoch, one step ---
+
+    def _run_epoch(self, epoch: int, bar) -> dict[str, float]:
+        started = time.perf_counter()
+        generator = seed_everything(self.seed, epoch)
+        row: dict[str, float] = {"epoch": epoch}
+        if self.objective.needs_neighbors:
+            self._mine(epoch)
+            row["kept_share"] = self.graph.kept_share
+        self.encoder.train()
+        self.objective.train()
+        sums: dict[str, float] = defaultdict(float)
+        for indices in self._batches(generator):
+            for name, value in self._step(indices, generator).items():
+                sums[name] += value / self.steps_per_epoch
+            bar.update()
+        row |= {"loss": sum(sums.values())} | {f"loss_{name}": sums[name] for name in sums}
+        row["seconds"] = time.perf_counter() - started
+        return row | self._look(epoch)
+
+    def _mine(self, epoch: int) -> None:
+        self.bank = encode(self.encoder, self.store)
+        self.graph = self.objective.mine(self.bank.numpy(), self.coarse.numpy(), epoch)
+        self.bank = self.bank.to(self.device)
+
+    def _batches(self, generator: torch.Generator) -> list[Tensor]:
+        """Shuffle, then sort by length within buckets, so that little is spent on padding."""
+        size = self.config.batch_size
+        order = torch.randperm(len(self.store), generator=generator)
+        batches = []
+        for bucket in order.split(size * BUCKET_BATCHES):
+            by_length = torch.argsort(self.store.lengths[bucket], stable=True)
+            batches.extend(bucket[by_length].split(size))
+        return [batches[i] for i in torch.randperm(len(batches), generator=generator)]
+
+    def _step(self, indices: Tensor, generator: torch.Generator) -> dict[str, float]:
+        batch = self.view(self.store, indices, generator)
+        features = self.encoder(batch)
+        keys = self._momentum_keys(batch)
+        terms = self.objective(
+            Step(
+                indices=indices.to(self.device),
+                queries=normalize(features),
+                keys=keys,
+                features=features,
+                coarse=self.coarse[indices].to(self.device),
+                bank=self.bank,
+                graph=self.graph,
+            )
+        )
+        self._descend(sum(terms.values()))
+        if keys is not None:
+            self._update_momentum()
+            self.bank[indices.to(self.device)] = keys
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    @torch.no_grad()
+    def _momentum_keys(self, batch) -> Tensor | None:
+        return None if self.momentum is None else normalize(self.momentum(batch))
+
+    def _descend(self, loss: Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"the loss is {loss.item()} in epoch {len(self.history)}: expected a finite "
+                f"number; lower learning_rate, which is {self.config.learning_rate}"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(trained, self.config.clip)
+        self.optimizer.step()
+        self.scheduler.step()
+
+    @torch.no_grad()
+    def _update_momentum(self) -> None:
+        pairs = zip(self.momentum.parameters(), self.encoder.parameters(), strict=True)
+        slow, fast = zip(*[(s, f) for s, f in pairs if f.requires_grad], strict=True)
+        torch._foreach_lerp_(list(slow), list(fast), 1 - self.config.momentum)
+
+    # --- looking on, saving, resuming ---
+
+    def _look(self, epoch: int) -> dict[str, float]:
+        if self.monitor is None:
+            return {}
+        mined = {} if self.graph is None else self.monitor.after_mining(self.graph)
+        return mined | self.monitor.after_epoch(self.encoder, epoch)
+
+    def _report(self, row: dict[str, float]) -> None:
+        if self.progress and headless():
+            columns = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
+            print(f"{columns} (of {self.config.epochs} epochs)", flush=True)
+
+    def _save(self, run: str) -> None:
+        if self.checkpoint_path is None:
+            return
+        state = {
+            "run": run,
+            "history": self.history,
+            "encoder": _trained_state(self.encoder),
+            "objective": self.objective.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+        }
+        if self.momentum is not None:
+            names = set(state["encoder"])
+            slow = self.momentum.state_dict()
+            state["momentum"] = {name: slow[name] for name in names}
+        checkpoint.save(self.checkpoint_path, state)
+
+    def _resume(self, run: str) -> None:
+        if self.checkpoint_path is None:
+            return
+        state = checkpoint.load(self.checkpoint_path, run)
+        if state is None:
+            return
+        self.history = state["history"]
+        self.encoder.load_state_dict(state["encoder"], strict=False)
+        self.objective.load_state_dict(state["objective"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        if self.momentum is not None:
+            self.momentum.load_state_dict(state["momentum"], strict=False)
+
+
+def _frozen_copy(encoder: nn.Module) -> nn.Module:
+    """Return the momentum encoder: the same weights, no gradients, no dropout."""
+    return copy.deepcopy(encoder).requires_grad_(False).eval()
+
+
+def _trained_state(module: nn.Module) -> dict[str, Tensor]:
+    trained = {name for name, p in module.named_parameters() if p.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name in trained}
+
+
+def _make_optimizer(modules: list[nn.Module], config: TrainingConfig) -> torch.optim.AdamW:
+    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def _make_scheduler(
+    optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int
+) -> LambdaLR:
+    total = config.epochs * steps_per_epoch
+    rising = max(1, round(config.warmup * total))
+    return LambdaLR(
+        optimizer, lambda step: min((step + 1) / rising, (total - step) / max(1, total - rising))
+    )

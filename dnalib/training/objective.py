@@ -1,0 +1,99 @@
+"""What a method gives to the training loop: an objective that sees one step at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dnalib.neighbors import NeighborGraph
+from dnalib.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Step:
+    """All that an objective may look at in one step; fine labels are not among it.
+
+    Attributes
+    ----------
+    indices : Tensor (b,) int64
+        The batch's texts.
+    queries : Tensor (b, d)
+        Unit features of the batch's view, with gradients.
+    keys : Tensor (b, d)
+        Unit features of the same view by the momentum encoder, detached.
+    features : Tensor (b, d)
+        The query features before normalization.
+    coarse : Tensor (b,) int64
+        Coarse labels.
+    bank : Tensor (n, d) or None
+        Unit keys of all training texts, detached.
+    graph : NeighborGraph or None
+        The neighbors as mined before this epoch.
+    """
+
+    indices: Tensor
+    queries: Tensor
+    keys: Tensor | None
+    features: Tensor
+    coarse: Tensor
+    bank: Tensor | None
+    graph: NeighborGraph | None
+
+
+class Objective(nn.Module):
+    """Base of all objectives: `forward` takes a `Step` and returns named terms, to be summed.
+
+    Attributes
+    ----------
+    needs_neighbors : bool
+        Whether the loop keeps a momentum encoder and a bank, and mines neighbors.
+    """
+
+    needs_neighbors = False
+
+    def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph:
+        """Return this epoch's neighbors, given the refilled bank ``(n, d)``."""
+        raise NotImplementedError(f"{type(self).__name__} needs neighbors but does not mine them")
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """Return the loss terms of one step by name, each a scalar."""
+        raise NotImplementedError
+
+
+class CoarseCrossEntropy(Objective):
+    """Cross-entropy of the coarse labels: a linear head over the features, with dropout.
+
+    Parameters
+    ----------
+    dim : int
+        Length of a feature.
+    n_coarse : int
+        Number of coarse labels.
+    config : TrainingConfig
+        Its ``coarse_weight`` scales the term.
+    """
+
+    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
+        super().__init__()
+        self.config = config
+        self.head = nn.Sequential(nn.Dropout(0.1), nn.Linear(dim, n_coarse))
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """Return the term ``ce``."""
+        loss = F.cross_entropy(self.head(step.features), step.coarse)
+        return {"ce": self.config.coarse_weight * loss}
+
+
+def seed_everything(*seeds: int) -> torch.Generator:
+    """Seed torch's global state (dropout) and return a generator (batches, views) from ``seeds``.
+
+    One seed an epoch, derived from the run's seed and the epoch's number: a run that resumes at
+    an epoch draws what the unbroken run would have drawn.
+    """
+    state = np.random.SeedSequence(seeds).generate_state(2, np.uint64)
+    torch.manual_seed(int(state[0] >> 1))
+    return torch.Generator().manual_seed(int(state[1] >> 1))
