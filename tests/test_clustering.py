@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnalib.clustering import (
@@ -99,6 +99,7 @@ def test_string_labels():
 # --- invariants ----------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(two_labelings(), st.permutations(range(6)))
 def test_renumbering_clusters_changes_no_score(labelings, permutation):
     true, predicted = labelings
@@ -106,12 +107,14 @@ def test_renumbering_clusters_changes_no_score(labelings, permutation):
     assert score(true, renumbered) == pytest.approx(score(true, predicted), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(two_labelings())
 def test_a_labeling_scores_perfectly_against_itself(labelings):
     true, _ = labelings
     assert score(true, true) == pytest.approx(PERFECT)
 
 
+@settings(deadline=None)
 @given(two_labelings())
 def test_accuracy_lies_between_its_bounds(labelings):
     true, predicted = labelings
@@ -123,6 +126,7 @@ def test_accuracy_lies_between_its_bounds(labelings):
     assert accuracy(true, predicted) <= purity / len(true) + 1e-12
 
 
+@settings(deadline=None)
 @given(two_labelings())
 def test_accuracy_is_what_the_assignment_gets_right(labelings):
     true, predicted = labelings
@@ -132,6 +136,7 @@ def test_accuracy_is_what_the_assignment_gets_right(labelings):
     assert accuracy(true, predicted) == pytest.approx(np.mean(right))
 
 
+@settings(deadline=None)
 @given(two_labelings())
 def test_scores_are_symmetric_and_bounded(labelings):
     true, predicted = labelings
