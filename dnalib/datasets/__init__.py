@@ -2,10 +2,12 @@
 
 from dnalib.datasets.benchmarks import load_clinc150, load_hwu64, load_wos, load_wos_test
 from dnalib.datasets.core import CoarseDataset, Split
+from dnalib.datasets.pydocs import load_pydocs
 
 __all__ = ["CoarseDataset", "Split", "load", "names"]
 
 _LOADERS = {
+    "pydocs": load_pydocs,
     "clinc150": load_clinc150,
     "hwu64": load_hwu64,
     "wos": load_wos,
