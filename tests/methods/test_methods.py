@@ -1,0 +1,126 @@
+"""Methods by name, under one protocol, on small texts with a tiny BERT."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from dnalib.datasets import CoarseDataset, Split
+from dnalib.losses import DNALoss
+from dnalib.methods import METHODS, get_method, resolve_config, run
+from dnalib.methods.dna import DNAObjective
+from dnalib.neighbors import released_positives
+from dnalib.training import Step, TrainingConfig
+from tests.helpers import make_texts, make_tiny_bert
+
+SMALL = {"epochs": 2, "batch_size": 8, "k": 5, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory):
+    return str(make_tiny_bert(tmp_path_factory.mktemp("bert"), pooling="mean"))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_runs_twice_to_the_same_numbers(tiny_bert, method):
+    runs = [run(make_texts(40), method, encoder=tiny_bert, seed=3, **SMALL) for _ in range(2)]
+    assert runs[0].scores == runs[1].scores
+    assert set(runs[0].scores) == {"acc", "ari", "nmi"}
+    np.testing.assert_array_equal(runs[0].test_features, runs[1].test_features)
+
+
+def test_dna_history_has_what_one_plots(tiny_bert):
+    result = run(make_texts(40), "dna", encoder=tiny_bert, evaluate_every=1, **SMALL)
+    columns = {
+        "epoch", "loss", "loss_dna", "loss_ce", "kept_share", "precision", "precision_retrieved",
+        "acc", "ari", "nmi", "seconds",
+    }  # fmt: skip
+    assert columns <= set(result.history.columns)
+    assert len(result.history) == 2
+    assert result.history["precision"].iloc[-1] >= result.history["precision_retrieved"].iloc[-1]
+
+
+def test_dna_separates_topics_that_share_a_coarse_label(tiny_bert):
+    settings = {**SMALL, "epochs": 8, "learning_rate": 3e-3, "filters": ["label", "reciprocal"]}
+    before = run(make_texts(120), "embeddings", encoder=tiny_bert, progress=False)
+    after = run(make_texts(120), "dna", encoder=tiny_bert, **settings)
+    assert after.scores["acc"] > before.scores["acc"] + 5
+
+
+def test_fine_labels_are_not_looked_at_while_training(tiny_bert):
+    data = make_texts(40)
+    blind = replace(data, train=replace(data.train, fine=None))
+    seen, unseen = (run(d, "dna", encoder=tiny_bert, **SMALL) for d in (data, blind))
+    np.testing.assert_array_equal(seen.train_features, unseen.train_features)
+
+
+def test_vectors_can_be_trained_on_as_well():
+    rng = np.random.default_rng(0)
+    fine = np.arange(60) % 4
+    images = rng.normal(size=(4, 3, 3))[fine] + 0.2 * rng.normal(size=(60, 3, 3))
+    split = Split(images.reshape(60, -1).astype(np.float32), fine // 2, fine)
+    data = CoarseDataset("dots", "image", split, split, ("a", "b"), ("0", "1", "2", "3"), {})
+    assert run(data, "dna", **SMALL).scores["acc"] > 80
+
+
+def test_coarse_pretraining_comes_first(tiny_bert):
+    settings = {**SMALL, "epochs": 3, "pretrain_epochs": 2}
+    history = run(make_texts(40), "dna", encoder=tiny_bert, **settings).history
+    assert history["loss_dna"].isna().tolist() == [True, True, False]
+
+
+def make_step(config, batch):
+    rng = torch.Generator().manual_seed(0)
+    bank = torch.nn.functional.normalize(torch.randn(20, 6, generator=rng))
+    coarse = torch.arange(20) % 2
+    objective = DNAObjective(6, 2, config).eval()
+    graph = objective.mine(bank.numpy(), coarse.numpy(), epoch=0)
+    queries = bank[batch].roll(1, 1)
+    return objective, Step(batch, queries, queries, queries, coarse[batch], bank, graph)
+
+
+def test_rank_filter_takes_part_in_the_first_minings_only():
+    config = TrainingConfig(k=6, m=2, rank_epochs=1)
+    objective, step = make_step(config, torch.arange(4))
+    later = objective.mine(step.bank.numpy(), np.arange(20) % 2, epoch=1)
+    assert step.graph.kept_share < later.kept_share
+
+
+def test_compat_uses_the_released_positives_and_keeps_self():
+    batch = torch.tensor([7, 3, 12])
+    objective, step = make_step(TrainingConfig(k=6, m=2, compat=True), batch)
+    positives = torch.from_numpy(released_positives(step.graph, batch.numpy()))
+    expected = DNALoss(0.07)(step.queries, step.bank, positives)
+    assert torch.equal(objective(step)["dna"], expected)
+
+
+def test_k_is_the_mean_size_of_a_fine_category_unless_given():
+    data = make_texts(40)
+    assert resolve_config(get_method("dna"), data, {}).k == 10
+    assert resolve_config(get_method("dna"), data, {"k": 7}).k == 7
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "sentence"),
+    [
+        ("dnaa", {}, "method 'dnaa' is unknown: expected one of embeddings, coarse-ce, dna"),
+        ("dna", {"epoch": 3}, "setting 'epoch' is unknown: expected one of epochs"),
+        ("dna", {"k": 40}, "k is 40 but there are 40 training texts: expected 1 to 39"),
+    ],
+)
+def test_bad_settings_are_one_sentence(method, settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        run(make_texts(40), method, **settings)
+
+
+def test_one_coarse_label_is_refused():
+    data = make_texts(40)
+    one = replace(data, coarse_names=("all",))
+    with pytest.raises(ValueError, match="has 1 coarse label: expected at least 2"):
+        run(one, "dna")

@@ -1,0 +1,162 @@
+"""The training loop: repeatable, resumable to the same numbers, honest about bad input."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dnalib.encoders import VectorEncoder
+from dnalib.methods.dna import DNAObjective
+from dnalib.training import CoarseCrossEntropy, Trainer, TrainingConfig, seed_everything
+
+CONFIG = TrainingConfig(epochs=3, batch_size=8, k=5, learning_rate=1e-2, filters=("label",))
+
+
+def make_vectors(n=40, d=6):
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(4, d))
+    return centers[np.arange(n) % 4] + 0.3 * rng.normal(size=(n, d)), np.arange(n) % 4 // 2
+
+
+def make_trainer(objective=DNAObjective, config=CONFIG, seed=0, **keywords):
+    vectors, coarse = make_vectors()
+    encoder = VectorEncoder(vectors.shape[1], hidden=16, seed=seed)
+    seed_everything(seed)
+    head = objective(encoder.dim, 2, config)
+    store = encoder.prepare(vectors)
+    return Trainer(encoder, store, coarse, head, config, seed=seed, progress=False, **keywords)
+
+
+def numbers(history: pd.DataFrame) -> pd.DataFrame:
+    return history.drop(columns="seconds")
+
+
+class Stop(Exception):
+    pass
+
+
+class KillAfter:
+    """A monitor that stands for a kill: it ends the run while an epoch is being looked at."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def after_mining(self, graph):
+        return {}
+
+    def after_epoch(self, encoder, epoch):
+        if epoch == self.epoch:
+            raise Stop
+        return {}
+
+
+def test_training_lowers_both_terms():
+    history = make_trainer(config=TrainingConfig(**{**CONFIG.to_dict(), "epochs": 8})).fit()
+    assert history["loss_ce"].iloc[-1] < 0.6 * history["loss_ce"].iloc[0]
+    assert history["loss_dna"].iloc[-1] < history["loss_dna"].iloc[0]
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
+    first, second, other = (make_trainer(seed=seed).fit() for seed in (0, 0, 1))
+    pd.testing.assert_frame_equal(numbers(first), numbers(second), check_exact=True)
+    assert not np.allclose(first["loss"], other["loss"])
+
+
+@pytest.mark.parametrize("objective", [DNAObjective, CoarseCrossEntropy])
+@pytest.mark.parametrize("killed_in", [0, 1, 2])
+def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, objective, killed_in):
+    whole = make_trainer(objective)
+    expected = whole.fit()
+    path = tmp_path / "run.pt"
+    with pytest.raises(Stop):
+        make_trainer(objective, checkpoint_path=path, monitor=KillAfter(killed_in)).fit()
+    resumed = make_trainer(objective, checkpoint_path=path)
+    history = resumed.fit()
+    pd.testing.assert_frame_equal(numbers(history), numbers(expected), check_exact=True)
+    for name, value in whole.encoder.state_dict().items():
+        assert torch.equal(value, resumed.encoder.state_dict()[name])
+
+
+def test_a_finished_checkpoint_trains_no_more(tmp_path):
+    path = tmp_path / "run.pt"
+    first = make_trainer(checkpoint_path=path).fit()
+    written = path.read_bytes()
+    again = make_trainer(checkpoint_path=path).fit()
+    pd.testing.assert_frame_equal(first, again)
+    assert path.read_bytes() == written
+
+
+def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused_and_kept(tmp_path):
+    path = tmp_path / "run.pt"
+    make_trainer(checkpoint_path=path).fit()
+    written = path.read_bytes()
+    with pytest.raises(ValueError, match="belongs to a run with other settings, seed or data"):
+        make_trainer(seed=1, checkpoint_path=path).fit()
+    assert path.read_bytes() == written
+    path.write_bytes(written[: len(written) // 2])
+    with pytest.raises(ValueError, match="is not readable .*: delete it to start"):
+        make_trainer(checkpoint_path=path).fit()
+
+
+def test_every_text_is_seen_once_an_epoch():
+    trainer = make_trainer(config=TrainingConfig(**{**CONFIG.to_dict(), "batch_size": 7}))
+    batches = trainer._batches(torch.Generator().manual_seed(0))
+    assert sorted(torch.cat(batches).tolist()) == list(range(40))
+    assert len(batches) == trainer.steps_per_epoch == 6
+
+
+def test_momentum_encoder_follows_by_its_formula():
+    trainer = make_trainer()
+    slow = [p.clone() for p in trainer.momentum.parameters()]
+    with torch.no_grad():
+        for p in trainer.encoder.parameters():
+            p.add_(torch.randn_like(p))
+    trainer._update_momentum()
+    for old, new, fast in zip(
+        slow, trainer.momentum.parameters(), trainer.encoder.parameters(), strict=True
+    ):
+        torch.testing.assert_close(new, 0.99 * old + 0.01 * fast)
+
+
+def test_bank_is_refilled_with_queries_and_updated_with_momentum_keys():
+    trainer = make_trainer(config=TrainingConfig(**{**CONFIG.to_dict(), "view": "none"}))
+    trainer._mine(0)
+    vectors = trainer.store.values
+    refilled = torch.nn.functional.normalize(vectors)
+    torch.testing.assert_close(trainer.bank, refilled)
+    with torch.no_grad():
+        trainer.momentum.adapter[2].bias.add_(1.0)
+    trainer._step(torch.tensor([2, 5]), torch.Generator())
+    expected = torch.nn.functional.normalize(vectors[[2, 5]] + 1.0)
+    torch.testing.assert_close(trainer.bank[[2, 5]], expected)
+    torch.testing.assert_close(trainer.bank[:2], refilled[:2])
+
+
+def test_learning_rate_rises_then_falls_to_zero():
+    trainer = make_trainer(config=TrainingConfig(**{**CONFIG.to_dict(), "warmup": 0.2}))
+    rates = []
+    for _ in range(15):
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+        trainer.optimizer.step()
+        trainer.scheduler.step()
+    assert rates[:4] == pytest.approx([1e-2 / 3, 2e-2 / 3, 1e-2, 1e-2])
+    assert all(a > b for a, b in zip(rates[3:], rates[4:], strict=False))
+    assert trainer.optimizer.param_groups[0]["lr"] == 0
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_sentence():
+    trainer = make_trainer()
+    with torch.no_grad():
+        trainer.objective.head[1].weight.fill_(float("inf"))
+    with pytest.raises(ValueError, match="the loss is nan in epoch 0: .*lower learning_rate"):
+        trainer.fit()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"epochs": 0}, {"temperature": 0}, {"momentum": 1.5}, {"view": "crop"}, {"filters": ["x"]}],
+)
+def test_bad_settings_are_one_sentence(settings):
+    name = next(iter(settings))
+    with pytest.raises(ValueError, match=f"{name} is .*: expected"):
+        TrainingConfig(**settings)
