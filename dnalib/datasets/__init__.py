@@ -2,9 +2,11 @@
 
 from dnalib.datasets.benchmarks import load_clinc150, load_hwu64, load_wos, load_wos_test
 from dnalib.datasets.core import CoarseDataset, Split
+from dnalib.datasets.digits import load_digits
 from dnalib.datasets.pydocs import load_pydocs
+from dnalib.datasets.tables import from_table
 
-__all__ = ["CoarseDataset", "Split", "load", "names"]
+__all__ = ["CoarseDataset", "Split", "from_table", "load", "names"]
 
 _LOADERS = {
     "pydocs": load_pydocs,
@@ -12,6 +14,7 @@ _LOADERS = {
     "hwu64": load_hwu64,
     "wos": load_wos,
     "wos-test": load_wos_test,
+    "digits": load_digits,
 }
 
 

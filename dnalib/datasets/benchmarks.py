@@ -9,7 +9,7 @@ Liu et al., IWSDS 2019. WOS: Kowsari et al., ICMLA 2017.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from dnalib.datasets.core import CoarseDataset, Split, encode
@@ -60,7 +60,9 @@ WOS_TEST = RemoteFile(
 def load_clinc150() -> CoarseDataset:
     """Return CLINC150: 18,000/2,250 requests to an assistant, 10 domains, 150 intents."""
     domain_of = read_domains(locate(CLINC_DOMAINS))
-    return _build("clinc150", CLINC_TRAIN, CLINC_TEST, domain_of.__getitem__, "CC BY 3.0")
+    dataset = _build("clinc150", CLINC_TRAIN, CLINC_TEST, domain_of.__getitem__, "CC BY 3.0")
+    dataset.provenance["files"][CLINC_DOMAINS.path] = CLINC_DOMAINS.digest
+    return dataset
 
 
 def load_hwu64() -> CoarseDataset:
@@ -70,14 +72,17 @@ def load_hwu64() -> CoarseDataset:
 
 def load_wos() -> CoarseDataset:
     """Return WOS: 8,362/2,420 abstracts, 7 fields; labels are ``coarse.fine`` codes."""
-    return _build("wos", WOS_TRAIN, WOS_TEST, lambda fine: fine.split(".")[0], "CC BY 4.0")
+    try:
+        return _build("wos", WOS_TRAIN, WOS_TEST, lambda fine: fine.split(".")[0], "CC BY 4.0")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}, or load 'wos-test', made of the test file") from error
 
 
 def load_wos_test() -> CoarseDataset:
     """Return WOS's test split as both train and test, for where its train file is not at hand."""
     dataset = _build("wos-test", WOS_TEST, WOS_TEST, lambda fine: fine.split(".")[0], "CC BY 4.0")
     note = "the 2,420 test rows of WOS stand in for the train split too: not comparable to wos"
-    return CoarseDataset(**vars(dataset) | {"provenance": dataset.provenance | {"note": note}})
+    return replace(dataset, provenance=dataset.provenance | {"note": note})
 
 
 def read_tsv(path: Path) -> tuple[list[str], list[str]]:
@@ -118,7 +123,9 @@ def read_domains(path: Path) -> dict[str, str]:
     """
     domains = json.loads(path.read_text(encoding="utf-8"))
     return {
-        intent.replace(" ", "_"): domain for domain, intents in domains.items() for intent in intents
+        intent.replace(" ", "_"): domain
+        for domain, intents in domains.items()
+        for intent in intents
     }
 
 

@@ -357,7 +357,7 @@ _MARKUP = [
     (re.compile(r"\[[\w ]+\]_"), ""),  # citations
     (re.compile(r"(:[\w:]+:)?``?([^`<]*?)\s*(<[^`>]*>)?``?_{0,2}"), r"\2"),
     (re.compile(r"https?://\S+"), ""),
-    (re.compile(r"[~!]?\b(?:np|pd|nx|%s)(?:\.\w+)*\.(\w+)" % "|".join(sorted(_ROOTS - {""}))), r"\1"),
+    (re.compile(rf"[~!]?\b(?:np|pd|nx|{'|'.join(sorted(_ROOTS - {''}))})(?:\.\w+)*\.(\w+)"), r"\1"),
     (re.compile(r"\*+(\w[^*]*?)\*+"), r"\1"),
     (re.compile(r"::(?=\s|$)"), ":"),
     (re.compile(r"\s+"), " "),
