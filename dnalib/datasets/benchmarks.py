@@ -75,7 +75,7 @@ def load_wos() -> CoarseDataset:
     try:
         return _build("wos", WOS_TRAIN, WOS_TEST, lambda fine: fine.split(".")[0], "CC BY 4.0")
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}, or load 'wos-test', made of the test file") from error
+        raise FileNotFoundError(f"{error}, or load 'wos-test', made of the test file") from None
 
 
 def load_wos_test() -> CoarseDataset:

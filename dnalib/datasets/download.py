@@ -79,7 +79,7 @@ def _download(file: RemoteFile, target: Path, put_at: Path) -> None:
             raise FileNotFoundError(
                 f"{file.path} is not on this machine and could not be downloaded "
                 f"({_reason(error)}): get it from {file.url} and put it at {put_at}"
-            ) from error
+            ) from None  # the reason is in the sentence; the traceback below it is a hundred lines
         _verify(path, file, remedy=f"try again, or get the file by hand and put it at {put_at}")
 
 
@@ -87,7 +87,7 @@ def _reason(error: requests.RequestException) -> str:
     if error.response is not None:
         return f"the server answered {error.response.status_code}"
     if isinstance(error, requests.ConnectionError | requests.Timeout):
-        return "no connection"
+        return f"no connection: {type(error).__name__}"
     return "the connection was cut"
 
 
