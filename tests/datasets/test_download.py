@@ -101,7 +101,7 @@ def test_without_network(server, own_cache, monkeypatch, tmp_path):
     file = remote(server)
     server.shutdown()
     server.server_close()
-    with pytest.raises(FileNotFoundError, match=r"\(no connection: ConnectionError\): get it from http"):
+    with pytest.raises(FileNotFoundError, match=r"\(no connection: ConnectionError\): get"):
         locate(file)
     # Who has set $DNALIB_DATA wants the file there.
     monkeypatch.setenv("DNALIB_DATA", str(tmp_path / "data"))
