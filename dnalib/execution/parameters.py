@@ -1,0 +1,170 @@
+"""What each notebook is run with: its profile's values and the command line's, checked first.
+
+papermill only warns about a name that the notebook does not declare and runs it with the default;
+here a wrong name or a value of the wrong kind is an error before anything runs.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dnalib.execution.notebooks import Notebook, suggest
+
+OUTPUT_DIR = "output_dir"
+EVERY_NOTEBOOK = "all"
+TIMEOUTS = {"cell_timeout": 1800, "notebook_timeout": 7200}  # seconds
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One size at which the notebooks can be run.
+
+    Attributes
+    ----------
+    name : str
+    shared : dict
+        Values for every notebook that declares the name.
+    own : dict of dict
+        Values for one notebook, by its name.
+    cell_timeout, notebook_timeout : float
+        Seconds after which a cell, or a whole notebook, is given up.
+    """
+
+    name: str
+    shared: dict[str, object]
+    own: dict[str, dict[str, object]]
+    cell_timeout: float
+    notebook_timeout: float
+
+    def values(self, notebook: Notebook) -> dict[str, object]:
+        """Return this profile's values for `notebook`."""
+        shared = {n: v for n, v in self.shared.items() if n in notebook.parameters}
+        return shared | self.own.get(notebook.name, {})
+
+
+def load_profile(path: Path, name: str, notebooks: Sequence[Notebook]) -> Profile:
+    """Read profile `name` from a ``profiles.toml`` and check it against all `notebooks`.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    ValueError
+        When the file is not TOML, has no such profile, or names a notebook or a parameter that
+        does not exist.
+    """
+    tables = _read_toml(path)
+    if name not in tables:
+        raise ValueError(f"There is no profile {name!r} in {path.name}; {suggest(name, tables)}.")
+    table = dict(tables[name])
+    timeouts = {key: table.pop(key, default) for key, default in TIMEOUTS.items()}
+    profile = Profile(name, table.pop(EVERY_NOTEBOOK, {}), table, **timeouts)
+    _check_profile(profile, notebooks, path.name)
+    return profile
+
+
+def _read_toml(path: Path) -> dict:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no {path}; expected the profiles' parameters there.")
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not valid TOML: {error}.") from None
+
+
+def _check_profile(profile: Profile, notebooks: Sequence[Notebook], file: str) -> None:
+    declared = sorted({name for notebook in notebooks for name in notebook.parameters})
+    for name in profile.shared:
+        if name not in declared:
+            raise ValueError(
+                f"{file} sets {name!r} in [{profile.name}.all], and no notebook declares it; "
+                f"{suggest(name, declared)}."
+            )
+    by_name = {notebook.name: notebook for notebook in notebooks}
+    for name, values in profile.own.items():
+        if not isinstance(values, dict) or name not in by_name:
+            known = [EVERY_NOTEBOOK, *TIMEOUTS, *by_name]
+            raise ValueError(
+                f"{file} has {name!r} in [{profile.name}], which is no notebook; "
+                f"{suggest(name, known)}."
+            )
+    for notebook in notebooks:
+        check(profile.values(notebook), notebook)
+
+
+def parse_overrides(texts: Sequence[str]) -> dict[str, object]:
+    """Read ``NAME=VALUE`` strings; a value is a TOML literal, else a plain string.
+
+    Raises
+    ------
+    ValueError
+        When a text has no ``=`` or no name before it.
+
+    Examples
+    --------
+    >>> parse_overrides(["epochs=2", "dataset=wos", "rate=1e-4", "filters=['label']"])
+    {'epochs': 2, 'dataset': 'wos', 'rate': 0.0001, 'filters': ['label']}
+    """
+    overrides = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise ValueError(f"-p got {text!r}; expected NAME=VALUE, such as -p seed=1.")
+        overrides[name.strip()] = _literal(value.strip())
+    return overrides
+
+
+# Python's own spellings, which TOML does not know.
+PYTHON_WORDS = {"True": True, "False": False, "None": None}
+
+
+def _literal(text: str) -> object:
+    if text in PYTHON_WORDS:
+        return PYTHON_WORDS[text]
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except ValueError:
+        return text
+    # More than one key would mean that the text went on after its value.
+    plain = len(document) == 1 and isinstance(document["value"], bool | int | float | str | list)
+    return document["value"] if plain else text
+
+
+def check(values: dict[str, object], notebook: Notebook) -> None:
+    """Check that `notebook` declares every name, and that each value is of its default's kind.
+
+    Raises
+    ------
+    ValueError
+        When it does not.
+    """
+    if OUTPUT_DIR not in notebook.parameters:
+        raise ValueError(
+            f"{notebook.name} declares no {OUTPUT_DIR!r} in a cell tagged 'parameters'; "
+            "without it the notebook's results could not be found."
+        )
+    for name, value in values.items():
+        if name == OUTPUT_DIR:
+            raise ValueError(f"{OUTPUT_DIR!r} is set for each notebook; use --output instead.")
+        if name not in notebook.parameters:
+            own = [n for n in notebook.parameters if n != OUTPUT_DIR]
+            raise ValueError(
+                f"{notebook.name} has no parameter {name!r}; {suggest(name, own)}."
+            )
+        default = notebook.parameters[name]
+        if None not in (value, default) and _kind(value) != _kind(default):
+            raise ValueError(
+                f"{notebook.name} was given {name}={value!r}, {_kind(value)}; expected "
+                f"{_kind(default)} like its default {default!r}."
+            )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"

