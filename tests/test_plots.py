@@ -1,0 +1,335 @@
+"""The figures show what they were given: checked on the artists, without looking."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import colors as mcolors
+from matplotlib.text import Text
+
+from dnalib import plots
+
+COARSE = ("networkx", "numpy", "pandas", "scikit-learn", "scipy", "torch")
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+def fake_map(n_categories=40, per_category=8, seed=0):
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(n_categories), per_category)
+    centers = generator.normal(scale=5, size=(n_categories, 2))
+    names = [f"sklearn.part_{i}" for i in range(n_categories)]
+    return centers[labels] + generator.normal(size=(len(labels), 2)), labels, names
+
+
+def boxes(fig, texts):
+    renderer = fig.canvas.get_renderer()
+    # Of an annotation, the words without the line that leads to them.
+    return [Text.get_window_extent(text, renderer) for text in texts]
+
+
+def assert_legible(fig, texts):
+    """No text overlaps another and none leaves the figure."""
+    fig.canvas.draw()
+    found = boxes(fig, texts)
+    for i, box in enumerate(found):
+        inside = fig.bbox.padded(1)
+        assert inside.x0 <= box.x0 and box.x1 <= inside.x1, texts[i].get_text()
+        assert inside.y0 <= box.y0 and box.y1 <= inside.y1, texts[i].get_text()
+        assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in found[i + 1 :])
+
+
+def drawn_points(ax):
+    return sum(len(collection.get_offsets()) for collection in ax.collections)
+
+
+# --- style and colors ----------------------------------------------------------------------------
+
+
+def test_style_sets_the_common_look():
+    with plt.rc_context():
+        plots.use_style()
+        assert plt.rcParams["axes.spines.top"] is False
+        assert plt.rcParams["figure.constrained_layout.use"] is True
+
+
+def test_filter_keys_cover_every_combination_in_one_order():
+    names = ("rank", "reciprocal", "label")
+    for bits in range(8):
+        chosen = [name for i, name in enumerate(names) if bits >> i & 1]
+        assert plots.filter_key(chosen) in plots.FILTER_COLORS
+    assert plots.filter_key(names) == "label+reciprocal+rank"
+    assert plots.filter_key(()) == "none"
+    with pytest.raises(ValueError, match="'lable' is not a filter"):
+        plots.filter_key(["lable"])
+
+
+def test_fine_colors_are_distinct_shades_within_a_parent():
+    parents = np.repeat([0, 1, 2], 6)
+    colors = plots.category_colors(18, parents)
+    assert len(set(colors)) == 18
+    hue = mcolors.rgb_to_hsv([mcolors.to_rgb(color) for color in colors])[:, 0]
+    for parent in range(3):
+        assert np.ptp(hue[parents == parent]) < 0.02
+    assert plots.category_colors(1, [3]) == [plots.OKABE_ITO[3].lower()]
+
+
+def test_lines_never_share_a_color():
+    names = ["dna", "label+reciprocal", "mine", "embeddings"]
+    colors = plots._named_colors(names)
+    assert colors["dna"] == plots.METHOD_COLORS["dna"]
+    assert len(set(colors.values())) == 4
+
+
+# --- maps ----------------------------------------------------------------------------------------
+
+
+def test_scatter_map_draws_every_sample_and_names_every_category():
+    xy, labels, _ = fake_map(6)
+    labels[:3] = -1
+    fig = plots.scatter_map(xy, labels, COARSE, title="Libraries")
+    ax = fig.axes[0]
+    assert drawn_points(ax) == len(xy)
+    legend = ax.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == list(COARSE)
+    fig.canvas.draw()
+    assert legend.get_window_extent().x0 >= ax.get_window_extent().x1
+
+
+def test_scatter_map_gives_every_category_its_own_look():
+    xy, labels, names = fake_map(24)
+    fig = plots.scatter_map(xy, labels, names)
+    handles = fig.axes[0].get_legend().legend_handles
+    assert len({(h.get_color(), h.get_marker()) for h in handles}) == 24
+    assert_legible(fig, fig.axes[0].get_legend().get_texts())
+
+
+def test_scatter_map_leaves_a_legend_of_many_out():
+    xy, labels, names = fake_map(40)
+    assert plots.scatter_map(xy, labels, names).axes[0].get_legend() is None
+
+
+def test_scatter_map_draws_into_a_given_axes():
+    xy, labels, names = fake_map(3)
+    fig, ax = plt.subplots()
+    assert plots.scatter_map(xy, labels, names, ax=ax) is fig
+    assert len(fig.axes) == 1 and drawn_points(ax) == len(xy)
+
+
+def test_before_after_shares_one_legend_below_both_maps():
+    xy, labels, names = fake_map(18)
+    fig = plots.before_after(xy, 2 * xy, labels, names, title="Islands break up")
+    assert [drawn_points(ax) for ax in fig.axes] == [len(xy)] * 2
+    (legend,) = fig.legends
+    fig.canvas.draw()
+    assert legend.get_window_extent().y1 <= min(ax.get_window_extent().y0 for ax in fig.axes)
+    assert_legible(fig, legend.get_texts())
+
+
+@pytest.mark.parametrize("n_categories, named", [(1, 1), (40, 40), (150, 60)])
+def test_labeled_map_names_categories_without_overlap(n_categories, named):
+    xy, labels, names = fake_map(n_categories)
+    parents = np.arange(n_categories) % 6
+    fig = plots.labeled_map(xy, labels, names, parents=parents, title="What was found")
+    texts = fig.axes[0].texts
+    assert len(texts) == named
+    assert drawn_points(fig.axes[0]) == len(xy)
+    assert_legible(fig, texts)
+    x0, x1 = fig.axes[0].get_window_extent().intervalx
+    assert all(box.x1 <= x0 + 1 or box.x0 >= x1 - 1 for box in boxes(fig, texts))
+
+
+def test_labeled_map_names_the_largest_and_points_at_their_samples():
+    xy, labels, names = fake_map(10)
+    labels[labels == 3] = 4
+    fig = plots.labeled_map(xy, labels, names, max_labels=1)
+    (text,) = fig.axes[0].texts
+    assert text.get_text() == names[4]
+    assert (xy[labels == 4] == text.xy).all(axis=1).any()
+
+
+def test_labeled_map_refuses_more_names_than_fit():
+    xy, labels, names = fake_map(10)
+    with pytest.raises(ValueError, match="max_labels=500"):
+        plots.labeled_map(xy, labels, names, max_labels=500)
+
+
+@pytest.mark.parametrize("draw", [plots.scatter_map, plots.labeled_map])
+def test_maps_name_bad_input(draw):
+    xy, labels, names = fake_map(3)
+    with pytest.raises(ValueError, match="there are 2 names"):
+        draw(xy, labels, names[:2])
+    with pytest.raises(ValueError, match="two coordinates and one label per sample"):
+        draw(xy[:, :1], labels, names)
+    with pytest.raises(ValueError, match="one label per sample"):
+        draw(xy, labels[1:], names)
+
+
+@pytest.mark.slow  # UMAP compiles itself on first use
+def test_projection_is_repeatable_and_keeps_blobs_apart():
+    generator = np.random.default_rng(0)
+    features = np.repeat(np.eye(2, 6), 12, axis=0) + 0.05 * generator.normal(size=(24, 6))
+    first, second = (plots.project(features, n_neighbors=5) for _ in range(2))
+    assert first.shape == (24, 2)
+    np.testing.assert_array_equal(first, second)
+    within = np.linalg.norm(first[:12] - first[:12].mean(0), axis=1).mean()
+    assert np.linalg.norm(first[:12].mean(0) - first[12:].mean(0)) > 2 * within
+
+
+def test_projection_needs_rows():
+    with pytest.raises(ValueError, match=r"shape \(4, 3\)"):
+        plots.project(np.zeros((4, 3)))
+
+
+# --- curves --------------------------------------------------------------------------------------
+
+
+def histories():
+    epoch = np.arange(1, 9)
+    full = {"epoch": epoch, "loss": 9.0 - epoch, "acc": 40.0 + epoch, "precision": epoch / 10}
+    return {
+        "dna": pd.DataFrame(full),
+        "coarse-ce": pd.DataFrame(full | {"acc": 39.9 + epoch, "precision": np.nan}),
+        "embeddings": pd.DataFrame(full | {"acc": 39.8 + epoch}).drop(columns="precision"),
+    }
+
+
+def test_history_curves_show_each_run_that_has_the_column():
+    fig = plots.history_curves(histories(), ["loss", "acc", "precision", "precision"], title="T")
+    assert [len(ax.get_lines()) for ax in fig.axes] == [3, 3, 1, 1]
+    assert [ax.get_ylabel() for ax in fig.axes][:2] == ["Loss", "ACC (%)"]
+    line = fig.axes[1].get_lines()[0]
+    np.testing.assert_array_equal(line.get_ydata(), histories()["dna"]["acc"])
+    assert line.get_color() == plots.METHOD_COLORS["dna"]
+
+
+def test_history_curves_name_close_lines_without_overlap():
+    fig = plots.history_curves(histories(), ["acc"])
+    assert {text.get_text() for text in fig.axes[0].texts} == set(histories())
+    assert_legible(fig, fig.axes[0].texts)
+
+
+def test_history_curves_name_an_unknown_column():
+    with pytest.raises(ValueError, match="'recall': the columns are acc, epoch"):
+        plots.history_curves(histories(), ["recall"])
+
+
+def test_band_spans_the_runs_and_line_is_their_mean():
+    runs = np.array([[1.0, 2.0, 3.0], [3.0, 4.0, 8.0]])
+    fig = plots.lines_with_band(
+        [5, 10, 20], {"dna": runs, "one": runs[0]}, xlabel="k", ylabel="Precision", log_x=True
+    )
+    (ax,) = fig.axes
+    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), [2.0, 3.0, 5.5])
+    (band,) = ax.collections
+    corners = band.get_paths()[0].vertices
+    assert corners[:, 1].min() == 1.0 and corners[:, 1].max() == 8.0
+    with pytest.raises(ValueError, match="'dna' has 3 values for 2"):
+        plots.lines_with_band([1, 2], {"dna": runs}, xlabel="k", ylabel="y")
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 10), min_size=1, max_size=12), st.floats(0.01, 0.8))
+def test_spread_keeps_the_gap_the_order_and_the_bounds(values, gap):
+    values = np.array(values)
+    placed = plots._spread(values, gap, 0.0, 10.0)
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(placed[order]) >= gap - 1e-9).all()
+    assert placed.min() >= -1e-9 and placed.max() <= 10 + 1e-9
+    if len(values) == 1 or np.diff(values[order]).min() >= gap:
+        np.testing.assert_allclose(placed, values)
+
+
+# --- comparisons ---------------------------------------------------------------------------------
+
+
+def test_filter_bars_show_percent_in_the_order_given():
+    frame = pd.DataFrame(
+        {
+            "filters": ["none", ("reciprocal", "label")],
+            "precision": [0.557, 0.792],
+            "kept_share": [1.0, 0.4],
+        }
+    )
+    fig = plots.filter_bars(frame, title="Filters buy precision")
+    left, right = fig.axes
+    assert [bar.get_width() for bar in left.patches] == pytest.approx([55.7, 79.2])
+    assert [bar.get_width() for bar in right.patches] == pytest.approx([100, 40])
+    assert [tick.get_text() for tick in left.get_yticklabels()] == ["none", "label + reciprocal"]
+    assert_legible(fig, [*left.texts, *right.texts])
+    with pytest.raises(ValueError, match="no column 'kept_share'"):
+        plots.filter_bars(frame.drop(columns="kept_share"))
+
+
+def test_score_time_averages_seeds_and_names_every_method():
+    frame = pd.DataFrame(
+        {
+            "method": ["embeddings", "dna", "dna", "coarse-ce"],
+            "seconds": [20.0, 100.0, 200.0, 150.0],
+            "acc": [34.0, 42.0, 44.0, 43.0],
+        }
+    )
+    fig = plots.score_time(frame, title="DNA earns its minutes")
+    (ax,) = fig.axes
+    np.testing.assert_allclose(ax.collections[0].get_offsets()[1], [150.0, 43.0])
+    assert {text.get_text() for text in ax.texts} == {"embeddings", "dna", "coarse-ce"}
+    assert_legible(fig, ax.texts)
+    with pytest.raises(ValueError, match="seconds go down to 0"):
+        plots.score_time(frame.assign(seconds=0.0))
+
+
+def test_confusion_orders_by_parent_and_matches_clusters():
+    true = np.repeat(np.arange(4), 5)
+    predicted = (true + 1) % 4
+    fig = plots.confusion(
+        true, predicted, list("abcd"), parents=[1, 0, 1, 0], coarse_names=["zero", "one"]
+    )
+    ax = fig.axes[0]
+    np.testing.assert_allclose(ax.images[0].get_array(), np.eye(4))
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["b", "d", "a", "c"]
+    assert [text.get_text() for text in ax.texts] == ["zero", "one"]
+
+
+def test_confusion_frames_follow_missing_and_extra_clusters():
+    true = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    parents, names = [0, 0, 1, 1], list("abcd")
+    fewer = plots.confusion(true, [0, 0, 0, 0, 1, 1, 2, 2], names, parents=parents)
+    assert fewer.axes[0].images[0].get_array().shape == (4, 3)
+    assert [frame.get_width() for frame in fewer.axes[0].patches] == [1, 2]
+    more = plots.confusion(true, [0, 4, 1, 1, 2, 2, 3, 3], names, parents=parents)
+    assert more.axes[0].images[0].get_array().shape == (4, 5)
+    assert [frame.get_width() for frame in more.axes[0].patches] == [2, 2]
+
+
+def test_confusion_of_many_names_the_coarse_categories_only():
+    true = np.arange(150).repeat(2)
+    coarse_names = [f"domain {i}" for i in range(10)]
+    fig = plots.confusion(
+        true,
+        true,
+        [f"intent {i}" for i in range(150)],
+        parents=np.arange(150) // 15,
+        coarse_names=coarse_names,
+        title="Perfect",
+    )
+    ax = fig.axes[0]
+    assert len(ax.get_yticks()) == 0
+    assert_legible(fig, ax.texts)
+    with pytest.raises(ValueError, match="there are 3 names"):
+        plots.confusion(true, true, list("abc"))
+
+
+def test_long_titles_are_wrapped_into_the_figure():
+    xy, labels, names = fake_map(3)
+    fig = plots.scatter_map(xy, labels, names, title="A finding that takes many words " * 4)
+    assert_legible(fig, [fig.axes[0]._left_title])
