@@ -11,17 +11,15 @@ import platformdirs
 
 
 def cache_dir() -> Path:
-    """Return the folder in which dnalib keeps what can be made again, and make it.
+    """Return the folder in which dnalib keeps what can be made again; it may not exist yet.
 
     Returns
     -------
     pathlib.Path
         ``$DNALIB_CACHE`` when it is set, else the user's cache folder for ``dnalib``.
     """
-    folder = Path(os.environ.get("DNALIB_CACHE") or platformdirs.user_cache_dir("dnalib"))
-    folder = folder.expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    folder = os.environ.get("DNALIB_CACHE") or platformdirs.user_cache_dir("dnalib")
+    return Path(folder).expanduser()
 
 
 @contextmanager

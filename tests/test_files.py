@@ -10,7 +10,7 @@ from dnalib.files import atomic_path, cache_dir, sha256
 def test_cache_dir_follows_the_environment_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "a" / "b"))
     assert cache_dir() == tmp_path / "a" / "b"
-    assert cache_dir().is_dir()
+    assert not cache_dir().exists()
 
 
 @pytest.mark.parametrize("value", [None, ""])
