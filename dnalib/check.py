@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from dnalib.execution.environment import (
+from dnalib.environment import (
     cores,
     gpus,
     installed,

@@ -9,7 +9,7 @@ import pytest
 
 from dnalib import check, minilm
 from dnalib.__main__ import main
-from dnalib.execution.environment import installed
+from dnalib.environment import installed
 
 
 @pytest.fixture

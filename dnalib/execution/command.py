@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dnalib
-from dnalib.execution import environment, report, supervisor
+from dnalib import environment
+from dnalib.execution import report, supervisor
 from dnalib.execution.manifest import Manifest, key_of
 from dnalib.execution.notebooks import Notebook, discover, select
 from dnalib.execution.parameters import Profile, check, load_profile, parse_overrides

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 import dnalib
-from dnalib.execution.environment import thread_settings
+from dnalib.environment import thread_settings
 from dnalib.execution.notebooks import Notebook, source_of
 from dnalib.execution.parameters import OUTPUT_DIR
 from dnalib.outputs import METRICS_FILE
