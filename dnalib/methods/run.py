@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def run(
     trainable_layers: int | str = 2,
     max_length: int = 64,
     evaluate_every: int = 0,
+    watch: Callable[[np.ndarray], object] | None = None,
     checkpoint_dir: str | Path | None = None,
     progress: bool = True,
     **settings,
@@ -90,6 +92,9 @@ def run(
         As in `dnalib.encoders.TextEncoder`.
     evaluate_every : int, default 0
         Score the test split every so many epochs, for curves; 0 scores at the end only.
+    watch : callable, optional
+        Called after every epoch with the unit features ``(n, d)`` of the training split as the
+        encoder then stands, e.g. ``snapshots.append``.
     checkpoint_dir : path, optional
         Folder for this run's checkpoint; a killed run resumes from it to the same numbers.
     progress : bool, default True
@@ -118,7 +123,8 @@ def run(
     model = make_encoder(dataset, encoder, trainable_layers, max_length, seed)
     train_store = model.prepare(dataset.train.inputs, progress)
     test_store = model.prepare(dataset.test.inputs, progress)
-    monitor = _ScoreMonitor(dataset, test_store, config, evaluate_every, seed)
+    look_on = None if watch is None else lambda: watch(encode(model, train_store).numpy())
+    monitor = _Onlooker(dataset, test_store, config, evaluate_every, seed, look_on)
     history = pd.DataFrame()
     if recipe.objective is not None:
         seed_everything(seed)
@@ -196,8 +202,8 @@ def _final_scores(dataset: CoarseDataset, features: np.ndarray, seed: int) -> di
     return cluster_and_score(features, dataset.test.fine, n_clusters=dataset.n_fine, seed=seed)
 
 
-class _ScoreMonitor:
-    """Neighbor precision after every mining, test scores every so many epochs."""
+class _Onlooker:
+    """Neighbor precision after every mining; test scores and the caller's look where due."""
 
     def __init__(
         self,
@@ -206,12 +212,14 @@ class _ScoreMonitor:
         config: TrainingConfig,
         evaluate_every: int,
         seed: int,
+        look_on: Callable[[], object] | None = None,
     ):
         self.dataset = dataset
         self.test_store = test_store
         self.epochs = config.epochs
         self.every = evaluate_every
         self.seed = seed
+        self.look_on = look_on
         self.seconds = 0.0
 
     def after_mining(self, graph: NeighborGraph) -> dict[str, float]:
@@ -226,15 +234,25 @@ class _ScoreMonitor:
         }
 
     def after_epoch(self, encoder: nn.Module, epoch: int) -> dict[str, float]:
-        """Return the test scores where they are due."""
-        due = self.every and ((epoch + 1) % self.every == 0 or epoch + 1 == self.epochs)
-        fine = self.dataset.test.fine
-        if not due or fine is None:
-            return {}
+        """Call the caller's look; return the test scores where they are due."""
         started = time.perf_counter()
-        features = encode(encoder, self.test_store).numpy()
-        scores = cluster_and_score(
-            features, fine, n_clusters=self.dataset.n_fine, n_init=MONITOR_STARTS, seed=self.seed
-        )
+        if self.look_on is not None:
+            self.look_on()
+        scores = self._scores(encoder) if self._is_due(epoch) else {}
         self.seconds += time.perf_counter() - started
         return scores
+
+    def _is_due(self, epoch: int) -> bool:
+        if not self.every or self.dataset.test.fine is None:
+            return False
+        return (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs
+
+    def _scores(self, encoder: nn.Module) -> dict[str, float]:
+        features = encode(encoder, self.test_store).numpy()
+        return cluster_and_score(
+            features,
+            self.dataset.test.fine,
+            n_clusters=self.dataset.n_fine,
+            n_init=MONITOR_STARTS,
+            seed=self.seed,
+        )

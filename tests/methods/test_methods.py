@@ -46,6 +46,16 @@ def test_dna_history_has_what_one_plots(tiny_bert):
     assert result.history["precision"].iloc[-1] >= result.history["precision_retrieved"].iloc[-1]
 
 
+def test_a_caller_may_watch_the_features_after_every_epoch(tiny_bert):
+    snapshots = []
+    watched = run(make_texts(40), "dna", encoder=tiny_bert, watch=snapshots.append, **SMALL)
+    assert len(snapshots) == 2
+    assert not np.array_equal(snapshots[0], snapshots[1])
+    np.testing.assert_array_equal(snapshots[1], watched.train_features)
+    alone = run(make_texts(40), "dna", encoder=tiny_bert, **SMALL)
+    np.testing.assert_array_equal(watched.train_features, alone.train_features)
+
+
 def test_dna_separates_topics_that_share_a_coarse_label(tiny_bert):
     settings = {**SMALL, "epochs": 8, "learning_rate": 3e-3, "filters": ["label", "reciprocal"]}
     before = run(make_texts(120), "embeddings", encoder=tiny_bert, progress=False)
