@@ -1,21 +1,27 @@
-"""``python -m dnalib check``."""
+"""The commands: ``python -m dnalib check`` and ``python -m dnalib benchmark``."""
 
 import sys
 from collections.abc import Sequence
 
-from dnalib.check import check
-
-COMMANDS = {"check": check}
+COMMANDS = ("check", "benchmark")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name; return the exit code (2 for an unknown one)."""
-    if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        given = " ".join(arguments)
-        what = f"Unknown command {given!r}" if given else "No command given"
-        print(f"{what}; use: python -m dnalib {' | '.join(COMMANDS)}", file=sys.stderr)
-        return 2
-    return COMMANDS[arguments[0]]()
+    command, *rest = arguments or [""]
+    # Imported when asked for: the check must answer where torch, say, cannot be imported.
+    if command == "check" and not rest:
+        from dnalib.check import check
+
+        return check()
+    if command == "benchmark":
+        from dnalib.benchmark import main as benchmark
+
+        return benchmark(rest)
+    given = " ".join(arguments)
+    what = f"Unknown command {given!r}" if given else "No command given"
+    print(f"{what}; use: python -m dnalib {' | '.join(COMMANDS)}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

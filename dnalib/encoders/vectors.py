@@ -32,11 +32,13 @@ class VectorEncoder(nn.Module):
         nn.init.zeros_(self.adapter[2].bias)
 
     def prepare(self, inputs: np.ndarray, progress: bool = True) -> VectorStore:
-        """Check ``inputs`` ``(n, dim)`` and keep them as they are, in float32."""
-        values = np.asarray(inputs, dtype=np.float32)
-        if values.ndim != 2 or values.shape[1] != self.dim:
+        """Check ``inputs`` and keep them in float32: vectors, or images as rows of pixels."""
+        inputs = np.asarray(inputs, dtype=np.float32)
+        values = inputs.reshape(len(inputs), -1)
+        if values.shape[1] != self.dim:
             raise ValueError(
-                f"vectors have the shape {values.shape}: expected (n, {self.dim}), one row a text"
+                f"inputs have the shape {inputs.shape}: expected (n, {self.dim}), or images of "
+                f"{self.dim} pixels"
             )
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])

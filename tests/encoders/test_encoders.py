@@ -178,7 +178,7 @@ def test_vector_encoder_starts_as_the_identity():
 @pytest.mark.parametrize(
     ("vectors", "sentence"),
     [
-        (np.ones((4, 3)), r"shape \(4, 3\): expected \(n, 8\)"),
+        (np.ones((4, 3)), r"shape \(4, 3\): expected \(n, 8\), or images of 8 pixels"),
         (np.full((4, 8), np.nan), "vector 0 holds NaN"),
     ],
 )

@@ -1,0 +1,104 @@
+"""The grid's store survives kills, resumes, and its table is the mean of its lines."""
+
+import json
+import math
+
+import pytest
+
+from dnalib import benchmark
+from dnalib.benchmark import Cell, ResultStore, key_of, measure_cell, run_grid, summarize
+from tests.helpers import make_texts
+
+
+@pytest.fixture
+def tiny_grid(monkeypatch):
+    """A grid over small texts whose runs are counted and cost nothing."""
+    calls = []
+
+    def fake_measure(cell, settings):
+        calls.append(cell)
+        method = benchmark.get_method(cell.method)
+        config = benchmark.resolve_config(method, make_texts(20), settings)
+        return {
+            "dataset": cell.dataset, "method": cell.method, "seed": cell.seed,
+            "encoder": cell.encoder, "trainable_layers": 2, "max_length": 64,
+            "acc": 70.0 + cell.seed, "ari": 60.0, "nmi": 80.0, "seconds": 1.0, "peak_gib": 1.0,
+            "config": config.to_dict(), "history": {"precision": [0.5, 0.75 + cell.seed / 100]},
+        }  # fmt: skip
+
+    monkeypatch.setattr(benchmark.datasets, "load", lambda name: make_texts(20))
+    monkeypatch.setattr(benchmark, "_measure_apart", fake_measure)
+    return calls
+
+
+def test_a_second_run_of_the_grid_runs_only_what_is_missing(tmp_path, tiny_grid, capsys):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    run_grid([Cell("topics", "dna", 0), Cell("topics", "dna", 1)], store)
+    run_grid([Cell("topics", "dna", seed) for seed in range(3)], store)
+    assert [cell.seed for cell in tiny_grid] == [0, 1, 2]
+    assert capsys.readouterr().out.count("up to date") == 2
+
+
+def test_changed_settings_are_another_run(tmp_path, tiny_grid):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    run_grid([Cell("topics", "dna", 0)], store)
+    run_grid([Cell("topics", "dna", 0)], store, epochs=3)
+    assert len(store.keys()) == 2
+
+
+def test_a_line_cut_off_by_a_kill_is_run_again_and_nothing_else_is_lost(tmp_path, tiny_grid):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    cells = [Cell("topics", "dna", seed) for seed in range(2)]
+    run_grid(cells, store)
+    whole = store.path.read_bytes()
+    store.path.write_bytes(whole[:-40])
+    assert [record["seed"] for record in store.records()] == [0]
+    run_grid(cells, store)
+    assert store.path.read_bytes() == whole
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    path.write_text('{"key": "a"}\n{"key": \n{"key": "b"}\n')
+    with pytest.raises(ValueError, match="line 2 is not JSON: .*mend or remove that line"):
+        ResultStore(path).records()
+
+
+def test_the_table_is_the_mean_over_seeds_of_the_newest_settings(tmp_path, tiny_grid):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    run_grid([Cell("topics", "dna", 9)], store, epochs=1)
+    run_grid([Cell("topics", "dna", seed) for seed in range(3)], store)
+    (row,) = summarize(store.records()).to_dict("records")
+    assert row["seeds"] == "0 1 2"
+    assert (row["acc"], row["acc_sd"]) == (71.0, 1.0)
+    assert (row["precision_first"], row["precision_last"]) == (50.0, 76.0)
+
+
+def test_one_seed_has_no_standard_deviation(tmp_path, tiny_grid):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    run_grid([Cell("topics", "embeddings", 0)], store)
+    assert math.isnan(summarize(store.records())["acc_sd"].item())
+
+
+def test_keys_tell_cells_and_settings_apart():
+    cell = Cell("a", "dna", 0)
+    keys = {key_of(cell, {}), key_of(Cell("a", "dna", 1), {}), key_of(cell, {"k": 3})}
+    assert len(keys) == 3
+
+
+def test_the_command_writes_the_table_and_refuses_in_one_sentence(tmp_path, tiny_grid, capsys):
+    folder = str(tmp_path)
+    assert benchmark.main(["--methods", "embeddings", "--seeds", "0", "--results", folder]) == 0
+    assert (tmp_path / "table.csv").read_text().startswith("dataset,method,seeds,acc")
+    assert json.loads((tmp_path / "runs.jsonl").read_text())["method"] == "embeddings"
+    assert benchmark.main(["--methods", "dnaa", "--results", folder]) == 2
+    assert "method 'dnaa' is unknown" in capsys.readouterr().err
+
+
+def test_a_measured_cell_holds_scores_cost_history_and_environment():
+    record = measure_cell(Cell("digits", "dna", 0), {"epochs": 1})
+    assert 0 < record["acc"] <= 100 and record["seconds"] > 0 and record["cpu_seconds"] > 0
+    assert len(record["history"]["loss"]) == 1
+    assert record["config"]["epochs"] == 1
+    assert record["environment"]["torch"].startswith("2.")
+    json.dumps(record)
