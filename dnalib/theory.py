@@ -280,7 +280,8 @@ def decompose(
     """
     problem = _unit_problem(queries, keys, positives, temperature, self_index)
     center = problem.center()
-    mean_square = problem.positive_mean(_gather(problem.keys.square().sum(1), problem.positives))
+    key_squares = problem.keys.square().sum(1)
+    mean_square = problem.positive_mean(key_squares[problem.positives.clamp(min=0)])
     center_square = center.square().sum(1)
     return Decomposition(
         loss=problem.loss(),
@@ -329,7 +330,7 @@ def pairwise_form(
     problem = _unit_problem(queries, keys, positives, temperature, self_index)
     squares = problem.squared_distances() / (2 * temperature)
     return PairwiseForm(
-        attraction=problem.positive_mean(squares.gather(1, problem.positives.clamp(min=0))),
+        attraction=problem.positive_mean(_gather_columns(squares, problem.positives)),
         repulsion=torch.logsumexp(problem.without_self(-squares), dim=1),
     )
 
@@ -414,6 +415,42 @@ def any_norm_form(
     alignment = (problem.queries - center).square().sum(1)
     norms = problem.queries.square().sum(1) + center.square().sum(1)
     return (alignment - norms) / (2 * temperature) + problem.log_partition()
+
+
+def deviations(
+    queries: Array,
+    keys: Array,
+    positives: Array,
+    temperature: float,
+    self_index: Array | None = None,
+) -> dict[str, float]:
+    """How far each form is from the loss, at worst over the queries: rounding, nothing more.
+
+    Parameters
+    ----------
+    queries, keys, positives, temperature, self_index
+        As `decompose`.
+
+    Returns
+    -------
+    dict of str to float
+        Largest absolute difference to L for ``center`` (`decompose`), ``pairwise``,
+        ``unit_center`` and ``any_norm``. About 1e-13 in float64, 1e-5 in float32.
+
+    Raises
+    ------
+    ValueError
+        As `unit_center_form`.
+    """
+    problem = (queries, keys, positives, temperature, self_index)
+    parts = decompose(*problem)
+    totals = {
+        "center": parts.total(),
+        "pairwise": pairwise_form(*problem).total(),
+        "unit_center": unit_center_form(*problem).total(),
+        "any_norm": any_norm_form(*problem),
+    }
+    return {name: (total - parts.loss).abs().max().item() for name, total in totals.items()}
 
 
 # --- gradient and bounds -------------------------------------------------------------------------
@@ -504,58 +541,27 @@ def bounds(
         As `decompose`, except for length.
     """
     problem = _problem(queries, keys, positives, temperature, self_index)
-    counts = problem.mask.sum(1).to(problem.keys.dtype)
+    log_positives = problem.mask.sum(1).to(problem.keys.dtype).log()
     logits = problem.logits()
     positive_logits = _gather_columns(logits, problem.positives)
     inside = torch.logsumexp(positive_logits.masked_fill(~problem.mask, -math.inf), dim=1)
     log_partition = problem.log_partition()
-    finite = logits.isfinite()
-    mean_logit = logits.masked_fill(~finite, 0).sum(1) / finite.sum(1)
+    n_keys = logits.shape[1] - (problem.self_index is not None)
+    mean_logit = logits.masked_fill(logits == -math.inf, 0).sum(1) / n_keys
     return Bounds(
         loss=problem.loss(),
-        log_positives=counts.log(),
-        inside_log=counts.log() - inside + log_partition,
+        log_positives=log_positives,
+        inside_log=log_positives - inside + log_partition,
         log_partition=log_partition,
-        log_partition_bound=finite.sum(1).to(mean_logit.dtype).log() + mean_logit,
+        log_partition_bound=math.log(n_keys) + mean_logit,
     )
 
 
 # --- alignment and uniformity --------------------------------------------------------------------
 
 
-def alignment(first: Array, second: Array, alpha: float = 2.0) -> float:
-    """Mean of ||x_i - y_i||^alpha over positive pairs (Wang & Isola 2020); lower is closer.
-
-    Parameters
-    ----------
-    first, second : Tensor or array, shape (n, d)
-        The two members of each pair, unit rows.
-    alpha : float, default 2
-        Power; a larger one weighs the farthest pairs more.
-
-    Returns
-    -------
-    float
-        Between 0 (pairs coincide) and 2^alpha (pairs are opposite).
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or rows are not of unit length.
-    """
-    first, second = torch.as_tensor(first), torch.as_tensor(second)
-    if first.shape != second.shape:
-        raise ValueError(
-            f"the pairs have shapes {tuple(first.shape)} and {tuple(second.shape)}, but every row "
-            "needs its partner: give two matrices of the same shape."
-        )
-    _require_unit("first", first)
-    _require_unit("second", second)
-    return (first - second).norm(dim=1).pow(alpha).mean().item()
-
-
-def neighborhood_alignment(queries: Array, keys: Array, positives: Array) -> float:
-    """`alignment` (alpha = 2) of queries with their positives: mean over queries and then over P.
+def alignment(queries: Array, keys: Array, positives: Array) -> float:
+    """Mean of ||q - h_p||^2 over P and then over queries (Wang & Isola 2020); lower is closer.
 
     It equals 2 tau (alignment + spread) of `decompose`, whatever tau: mean over P of ||q - h_p||^2
     = ||q - h_bar||^2 + V (Huygens).
@@ -568,6 +574,7 @@ def neighborhood_alignment(queries: Array, keys: Array, positives: Array) -> flo
     Returns
     -------
     float
+        Between 0 (every positive coincides with its query) and 4 (all are opposite).
 
     Raises
     ------
@@ -575,8 +582,7 @@ def neighborhood_alignment(queries: Array, keys: Array, positives: Array) -> flo
         As `decompose`.
     """
     problem = _unit_problem(queries, keys, positives, 1.0, None)
-    similarities = _gather_columns(problem.queries @ problem.keys.T, problem.positives)
-    return (2 - 2 * problem.positive_mean(similarities)).mean().item()
+    return (2 - 2 * (problem.queries * problem.center()).sum(1)).mean().item()
 
 
 def uniformity(features: Array, t: float = 2.0) -> float:
@@ -669,7 +675,7 @@ def kmeans_gap(features: Array, positives: Array, labels: Array) -> KMeansGap:
     _, labels, sizes = labels.unique(return_inverse=True, return_counts=True)
     sums = problem.keys.new_zeros(len(sizes), problem.keys.shape[1])
     means = sums.index_add(0, labels, problem.keys) / sizes[:, None]
-    same = (_gather(labels, problem.positives) == labels[:, None]) | ~problem.mask
+    same = (labels[problem.positives.clamp(min=0)] == labels[:, None]) | ~problem.mask
     return KMeansGap(
         neighborhood_sse=(problem.queries - problem.center()).square().sum().item(),
         cluster_sse=(problem.keys - means[labels]).square().sum().item(),
@@ -786,10 +792,9 @@ def noise_shift(keys: Array, positives: Array, false: Array) -> NoiseShift:
     n_false = (present & false).sum(1)
     true_center = _masked_mean(keys, positives, present & ~false)
     false_center = _masked_mean(keys, positives, present & false)
-    no_false = (n_false == 0)[:, None]
     return NoiseShift(
         rate=n_false.to(keys.dtype) / present.sum(1),
-        distance=(false_center.where(~no_false, true_center) - true_center).norm(dim=1),
+        distance=(false_center - true_center).norm(dim=1).masked_fill(n_false == 0, 0),
         shift=(_masked_mean(keys, positives, present) - true_center).norm(dim=1),
     )
 
@@ -891,14 +896,9 @@ def _problem(
     return _Problem(queries, keys, positives, positives >= 0, temperature, self_index)
 
 
-def _unit_problem(
-    queries: Array,
-    keys: Array,
-    positives: Array,
-    temperature: float,
-    self_index: Array | None,
-) -> _Problem:
-    problem = _problem(queries, keys, positives, temperature, self_index)
+def _unit_problem(*inputs) -> _Problem:
+    """`_problem` for statements about unit rows."""
+    problem = _problem(*inputs)
     _require_unit("queries", problem.queries)
     _require_unit("keys", problem.keys)
     return problem
@@ -950,11 +950,6 @@ def _require_self_outside(positives: Tensor, self_index: Tensor) -> None:
             f"query {row} is among its own positives although self_index leaves it out of the "
             "denominator: drop it from the positives or leave self_index out."
         )
-
-
-def _gather(values: Tensor, index: Tensor) -> Tensor:
-    """values (N,) at index (B, P); padding reads the first value."""
-    return values[index.clamp(min=0)]
 
 
 def _gather_columns(values: Tensor, index: Tensor) -> Tensor:

@@ -9,6 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnalib import theory
+from dnalib.datasets import CoarseDataset, Split
+from dnalib.losses import DNALoss
+from dnalib.methods import run
+from dnalib.neighbors import build_graph
 
 TOLERANCE = {"atol": 1e-10, "rtol": 1e-10}
 
@@ -163,6 +167,47 @@ def test_vectors_of_any_length_need_their_norms():
     assert (wrong - expected).abs().min() > 0.1
 
 
+def test_deviations_are_rounding_in_each_precision():
+    queries, keys, positives, tau, self_index = random_problem(exclude_self=True)
+    double = theory.deviations(queries, keys, positives, tau, self_index)
+    assert set(double) == {"center", "pairwise", "unit_center", "any_norm"}
+    assert max(double.values()) < 1e-12
+    single = theory.deviations(queries.float(), keys.float(), positives, tau, self_index)
+    assert 1e-8 < max(single.values()) < 1e-4
+
+
+@pytest.fixture(scope="module")
+def trained_run():
+    """Small images of four categories under two coarse labels, after two epochs of DNA."""
+    rng = np.random.default_rng(0)
+    fine = np.arange(80) % 4
+    images = rng.normal(size=(4, 3, 3))[fine] + 0.5 * rng.normal(size=(80, 3, 3))
+    split = Split(images.astype(np.float32), fine // 2, fine)
+    data = CoarseDataset("dots", "image", split, split, ("a", "b"), ("0", "1", "2", "3"), {})
+    trained = run(data, "dna", epochs=2, batch_size=16, filters=["label"], progress=False)
+    return trained, data
+
+
+@pytest.mark.parametrize("exclude_self", [False, True])
+def test_identities_hold_on_trained_features(trained_run, exclude_self):
+    trained, data = trained_run
+    features, config = trained.train_features, trained.config
+    graph = build_graph(features, data.train.coarse, config.k, config.filters)
+    has_positive = torch.as_tensor(graph.keep.any(axis=1)).nonzero().squeeze(1)
+    assert len(has_positive) > 40
+    keys = theory.unit_rows(features)
+    positives = torch.as_tensor(graph.positives())[has_positive]
+    self_index = has_positive if exclude_self else None
+    problem = (keys[has_positive], keys, positives, config.temperature, self_index)
+    assert max(theory.deviations(*problem).values()) < 1e-10
+    # The loss that is decomposed is the loss that was trained on, gradient included.
+    raw = (2 * problem[0]).requires_grad_()
+    loss = DNALoss(config.temperature)(torch.nn.functional.normalize(raw), *problem[1:3], self_index)
+    close(theory.decompose(*problem).loss.mean(), loss.detach())
+    expected = theory.gradients(*problem).tangent / (2 * len(raw))
+    close(torch.autograd.grad(loss, raw)[0], expected)
+
+
 # --- gradient ------------------------------------------------------------------------------------
 
 
@@ -233,18 +278,15 @@ def test_bounds_are_attained_where_they_say():
 # --- alignment and uniformity --------------------------------------------------------------------
 
 
-def test_alignment_and_uniformity_by_loops():
-    first, second = (theory.unit_rows(np.random.default_rng(s).normal(size=(9, 4))) for s in (0, 1))
-    distances = [float((x - y).norm()) for x, y in zip(first, second, strict=True)]
-    assert theory.alignment(first, second) == pytest.approx(np.mean(np.square(distances)))
-    assert theory.alignment(first, second, alpha=1) == pytest.approx(np.mean(distances))
+def test_uniformity_by_loops():
+    features = theory.unit_rows(np.random.default_rng(0).normal(size=(9, 4)))
     kernel = [
-        math.exp(-2 * float((first[i] - first[j]).square().sum()))
+        math.exp(-2 * float((features[i] - features[j]).square().sum()))
         for i in range(9)
         for j in range(9)
         if i != j
     ]
-    assert theory.uniformity(first) == pytest.approx(math.log(np.mean(kernel)), abs=1e-12)
+    assert theory.uniformity(features) == pytest.approx(math.log(np.mean(kernel)), abs=1e-12)
 
 
 def test_uniformity_in_blocks(monkeypatch):
@@ -260,11 +302,17 @@ def test_uniformity_extremes():
     assert theory.uniformity(torch.cat([point, -point]), t=2) == pytest.approx(-8.0)
 
 
-def test_neighborhood_alignment_is_alignment_plus_spread():
-    queries, keys, positives, tau, _ = random_problem()
+def test_alignment_by_loops_and_as_terms_of_the_loss():
+    problem = random_problem()
+    queries, keys, positives, tau, _ = problem
+    distances = [
+        np.mean([float((q - h) @ (q - h)) for h in positive_keys])
+        for q, positive_keys, _, _ in rows(problem)
+    ]
+    found = theory.alignment(queries, keys, positives)
+    close(found, np.mean(distances))
     parts = theory.decompose(queries, keys, positives, tau)
-    expected = 2 * tau * (parts.alignment + parts.spread).mean()
-    close(theory.neighborhood_alignment(queries, keys, positives), expected)
+    close(found, 2 * tau * (parts.alignment + parts.spread).mean())
 
 
 # --- k-means -------------------------------------------------------------------------------------
@@ -425,8 +473,6 @@ def test_other_errors():
         theory.circle_counterexample(5)
     with pytest.raises(ValueError, match="1 row"):
         theory.uniformity(np.eye(2)[:1])
-    with pytest.raises(ValueError, match="same shape"):
-        theory.alignment(np.eye(2), np.eye(3))
     with pytest.raises(ValueError, match=r"labels have shape \(2,\) for 3 rows"):
         theory.kmeans_gap(np.eye(3), [[0], [1], [2]], [0, 1])
     with pytest.raises(ValueError, match="one flag per positive"):
