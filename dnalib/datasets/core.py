@@ -84,6 +84,14 @@ class CoarseDataset:
             np.add.at(counts, (split.fine, split.coarse), 1)
         return counts.argmax(axis=1)
 
+    @property
+    def shows_texts(self) -> bool:
+        """Whether texts may stand in a notebook's output: not where they are other people's data.
+
+        Names of categories and measured figures may stand there always.
+        """
+        return self.kind == "text" and not self.provenance.get("third_party", False)
+
     def summary(self) -> pd.DataFrame:
         """Return one row for each split: how much there is of what.
 

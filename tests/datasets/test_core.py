@@ -1,5 +1,7 @@
 """The dataset classes and the stratified split."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,6 +46,13 @@ def test_without_fine_labels():
     dataset = make_dataset(fine=False)
     assert (dataset.n_coarse, dataset.n_fine, dataset.parents) == (2, None, None)
     assert "fine" not in dataset.summary().columns
+
+
+def test_third_party_texts_are_not_shown():
+    own = make_dataset()
+    assert own.shows_texts
+    assert not replace(own, provenance={"third_party": True}).shows_texts
+    assert load("pydocs").shows_texts and not load("digits").shows_texts
 
 
 def test_split_refuses_labels_of_another_length():
