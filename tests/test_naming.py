@@ -1,0 +1,95 @@
+"""Names are made of the words that a cluster has and others lack."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnalib.naming import majority, name_clusters
+
+TEXTS = [
+    "tensor convolution kernel", "tensor convolution stride",
+    "tensor optimizer momentum", "tensor optimizer decay",
+    "graph path weight", "graph path length",
+]  # fmt: skip
+LABELS = [0, 0, 1, 1, 2, 2]
+COARSE = [7, 7, 7, 7, 9, 9]
+
+
+def rarity_by_hand(word, texts, labels):
+    mean_words = sum(len(set(text.split())) for text in texts) / len(set(labels))
+    return np.log(1 + mean_words / sum(word in text.split() for text in texts))
+
+
+def weight_by_hand(word, cluster):
+    """The formula of the docstring, word by word."""
+    own = [text for text, label in zip(TEXTS, LABELS, strict=True) if label == cluster]
+    share = sum(word in text.split() for text in own) / len(own)
+    # The parent of clusters 0 and 1 holds the first four texts.
+    within = rarity_by_hand(word, TEXTS[:4], LABELS[:4])
+    return share * rarity_by_hand(word, TEXTS, LABELS) * within
+
+
+@pytest.mark.parametrize("cluster", [0, 1])
+def test_order_of_the_words_follows_the_formula(cluster):
+    own = {word for text in TEXTS[2 * cluster : 2 * cluster + 2] for word in text.split()}
+    expected = sorted(own, key=lambda word: (-weight_by_hand(word, cluster), word))
+    assert name_clusters(TEXTS, LABELS, COARSE, n_words=4)[cluster].split(", ") == expected
+
+
+def test_common_word_of_the_parent_is_discounted():
+    texts = [
+        "tensor kernel stride padding", "tensor channel bias groups", "tensor dilation input norm",
+        "tensor momentum decay rate", "tensor epsilon gamma amsgrad", "tensor rho lambda warmup",
+        "tree leaf forest root", "flower petal scent stem",
+    ]  # fmt: skip
+    labels, coarse = [0, 0, 0, 1, 1, 1, 2, 3], [0, 0, 0, 0, 0, 0, 1, 1]
+    assert [name_clusters(texts, labels, n_words=1)[c] for c in (0, 1)] == ["tensor", "tensor"]
+    assert "tensor" not in name_clusters(texts, labels, coarse, n_words=3)[0]
+
+
+def test_wordy_text_does_not_name_its_cluster():
+    texts = ["apple " * 50 + "fruit", "fruit pear", "fruit plum", "engine car", "engine bus"]
+    assert name_clusters(texts, [0, 0, 0, 1, 1], n_words=1) == ["fruit", "engine"]
+
+
+def test_second_form_of_a_word_is_left_out():
+    texts = ["graph graphs nodes", "graph graphs edges", "sound", "sound"]
+    first = name_clusters(texts, [0, 0, 1, 1], n_words=2)[0].split(", ")
+    assert len([word for word in first if word.startswith("graph")]) == 1
+
+
+def test_numbers_and_stop_words_name_nothing():
+    assert name_clusters(["the 2024 of", "a cat"], [0, 1]) == ["(no words)", "cat"]
+    assert name_clusters(["the", "of the"], [0, 1]) == ["(no words)", "(no words)"]
+
+
+def test_empty_and_unclustered():
+    assert name_clusters(["cat", "dog", "bird"], [0, 2, -1]) == ["cat", "(empty)", "dog"]
+
+
+@given(st.permutations(range(6)), st.permutations(range(3)))
+def test_order_of_texts_and_numbering_of_clusters_do_not_matter(order, numbering):
+    names = name_clusters(TEXTS, LABELS, COARSE)
+    texts = [TEXTS[row] for row in order]
+    labels = [numbering[LABELS[row]] for row in order]
+    again = name_clusters(texts, labels, [COARSE[row] for row in order])
+    assert [again[numbering[cluster]] for cluster in range(3)] == names
+
+
+def test_majority():
+    assert majority([0, 0, 0, 2, 2, -1], [5, 2, 5, 4, 3, 9]).tolist() == [5, -1, 3]
+
+
+@pytest.mark.parametrize(
+    ("labels", "coarse", "n_words", "message"),
+    [
+        ([0], None, 3, "there are 1 labels for 2 texts"),
+        ([0, 1], [0], 3, "there are 1 coarse labels for 2 texts"),
+        ([-1, -1], None, 3, "no text has a cluster"),
+        ([0, 1], None, 0, "n_words is 0"),
+    ],
+)
+def test_bad_input(labels, coarse, n_words, message):
+    with pytest.raises(ValueError, match=message):
+        name_clusters(["cat", "dog"], labels, coarse, n_words=n_words)
