@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import product
+from itertools import combinations, product
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,8 +25,10 @@ import pandas as pd
 
 import dnalib
 from dnalib import datasets, environment
+from dnalib.encoders import embed
 from dnalib.files import atomic_path
 from dnalib.methods import get_method, resolve_config, run
+from dnalib.neighbors import FILTERS, build_graph, precision, recall
 
 SCORES = ("acc", "ari", "nmi")
 RESULTS = Path("results")
@@ -232,6 +234,32 @@ def _neighbor_columns(histories: pd.Series) -> dict[str, float]:
     return columns
 
 
+def measure_neighbors(dataset: datasets.CoarseDataset, *, m: int = 5) -> pd.DataFrame:
+    """Return precision, recall and kept share of every combination of filters, in percent.
+
+    On the training texts' embeddings as they come, with the default k.
+
+    Parameters
+    ----------
+    dataset : CoarseDataset
+        With fine labels.
+    m : int, default 5
+        Of the rank filter.
+    """
+    features = embed(dataset.train.inputs)
+    k = resolve_config(get_method("dna"), dataset, {}).k
+    rows = []
+    for count in range(len(FILTERS) + 1):
+        for filters in combinations(FILTERS, count):
+            graph = build_graph(features, dataset.train.coarse, k, filters, m)
+            row = {"dataset": dataset.name, "k": k, "filters": "+".join(filters) or "none"}
+            row["precision"] = round(100 * precision(graph, dataset.train.fine), 2)
+            row["recall"] = round(100 * recall(graph, dataset.train.fine), 2)
+            row["kept_share"] = round(100 * graph.kept_share, 2)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run ``python -m dnalib benchmark``; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dnalib benchmark", description=__doc__)
@@ -252,7 +280,13 @@ def main(arguments: Sequence[str]) -> int:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
     table = summarize(store.records())
-    with atomic_path(chosen.results / "table.csv") as temporary:
-        table.to_csv(temporary, index=False)
-    print(table.to_string(index=False))
+    _write_table(table, chosen.results / "table.csv")
+    neighbors = [measure_neighbors(datasets.load(name)) for name in chosen.datasets]
+    _write_table(pd.concat(neighbors), chosen.results / "neighbors.csv")
     return 0
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+    print(f"\n{path}\n{table.to_string(index=False)}", flush=True)

@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from dnalib import benchmark
@@ -86,13 +87,30 @@ def test_keys_tell_cells_and_settings_apart():
     assert len(keys) == 3
 
 
-def test_the_command_writes_the_table_and_refuses_in_one_sentence(tmp_path, tiny_grid, capsys):
+def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
+    tmp_path, tiny_grid, capsys, monkeypatch
+):
     folder = str(tmp_path)
+    monkeypatch.setattr(benchmark, "embed", lambda texts: np.eye(len(texts), dtype=np.float32))
     assert benchmark.main(["--methods", "embeddings", "--seeds", "0", "--results", folder]) == 0
     assert (tmp_path / "table.csv").read_text().startswith("dataset,method,seeds,acc")
+    assert len((tmp_path / "neighbors.csv").read_text().splitlines()) == 1 + 8
     assert json.loads((tmp_path / "runs.jsonl").read_text())["method"] == "embeddings"
     assert benchmark.main(["--methods", "dnaa", "--results", folder]) == 2
     assert "method 'dnaa' is unknown" in capsys.readouterr().err
+
+
+def test_neighbors_are_measured_for_every_combination_of_filters(monkeypatch):
+    data = make_texts(40)
+    onehot = np.eye(4, dtype=np.float32)[data.train.fine]
+    monkeypatch.setattr(benchmark, "embed", lambda texts: onehot)
+    table = benchmark.measure_neighbors(data, m=1).set_index("filters")
+    assert len(table) == 8
+    assert (table["k"] == 10).all()
+    # Nine of the ten neighbors share the fine category; the tenth has another top coordinate.
+    assert table.loc["none", "precision"] == 90
+    assert table.loc["rank", "precision"] == 100
+    assert table.loc["rank", "recall"] == 100
 
 
 def test_a_measured_cell_holds_scores_cost_history_and_environment():
