@@ -694,6 +694,66 @@ def _spread(
     return result
 
 
+# --- what coarse labels hide ---------------------------------------------------------------------
+
+
+def composition(
+    fine: ArrayLike,
+    parents: ArrayLike,
+    coarse_names: Sequence[str],
+    *,
+    title: str | None = None,
+) -> Figure:
+    """One bar a coarse category, cut into its fine categories from the largest to the smallest.
+
+    Parameters
+    ----------
+    fine : array_like of int, shape (n,)
+        Fine category of each sample.
+    parents : array_like of int, shape (n_fine,)
+        Coarse category of each fine one.
+    coarse_names : sequence of str
+        Name of each coarse category.
+    title : str, optional
+        What the bars show.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If a fine category has no parent.
+    """
+    fine, parents = np.asarray(fine), np.asarray(parents)
+    if fine.min() < 0 or fine.max() >= len(parents):
+        raise ValueError(
+            f"fine labels run from {fine.min()} to {fine.max()}, but there are {len(parents)} "
+            "parents: give the parent of every fine category."
+        )
+    sizes = np.bincount(fine, minlength=len(parents))
+    fig, ax = plt.subplots(figsize=(8.5, 1.3 + 0.36 * len(coarse_names)), layout="constrained")
+    for row in range(len(coarse_names)):
+        ordered = np.sort(sizes[(parents == row) & (sizes > 0)])[::-1]
+        starts = np.cumsum(ordered) - ordered
+        ax.barh(
+            row, ordered, left=starts, height=0.72, color=OKABE_ITO[row % len(OKABE_ITO)],
+            edgecolor="white", linewidth=0.8,
+        )  # fmt: skip
+        ax.annotate(
+            f"{len(ordered)} fine", (ordered.sum(), row), xytext=(5, 0),
+            textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
+        )  # fmt: skip
+    ax.set_yticks(range(len(coarse_names)), coarse_names)
+    ax.tick_params(axis="y", length=0)
+    ax.invert_yaxis()
+    ax.margins(x=0.1)
+    ax.set(xlabel="Texts (each segment is one fine category)")
+    _set_figure_title(fig, title)
+    return fig
+
+
 # --- comparisons ---------------------------------------------------------------------------------
 
 
@@ -740,6 +800,7 @@ def score_time(
     *,
     title: str | None = None,
     ax: Axes | None = None,
+    references: Mapping[str, float] | None = None,
 ) -> Figure:
     """Score against seconds, every method named beside its point.
 
@@ -754,6 +815,8 @@ def score_time(
         What the comparison shows.
     ax : Axes, optional
         Where to draw; by default a new figure.
+    references : mapping of str to float, optional
+        Scores to compare with that have no time of their own, each a dashed line with its name.
 
     Returns
     -------
@@ -782,6 +845,12 @@ def score_time(
     ax.grid(True)
     ax.set(xlabel="Seconds (logarithmic)", ylabel=AXIS_LABELS.get(score, score))
     ax.margins(x=0.08, y=0.12)
+    for name, value in (references or {}).items():
+        ax.axhline(value, color=DARK, linestyle="--", linewidth=1, zorder=1)
+        ax.annotate(
+            name, (0, value), xycoords=("axes fraction", "data"), xytext=(4, 3),
+            textcoords="offset points", color=DARK, fontsize=9,
+        )  # fmt: skip
     _label_points(ax, means["seconds"], means[score], means.index, colors)
     _set_title(ax, title)
     return ax.figure

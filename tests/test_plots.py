@@ -288,6 +288,28 @@ def test_score_time_averages_seeds_and_names_every_method():
         plots.score_time(frame.assign(seconds=0.0))
 
 
+def test_score_time_draws_references():
+    frame = pd.DataFrame({"method": ["a", "b"], "seconds": [1.0, 9.0], "acc": [34.0, 42.0]})
+    fig = plots.score_time(frame, references={"supervised": 70.0, "chance": 5.0})
+    (ax,) = fig.axes
+    assert [line.get_ydata()[0] for line in ax.get_lines()] == [70.0, 5.0]
+    assert {"supervised", "chance"} <= {text.get_text() for text in ax.texts}
+    assert_legible(fig, ax.texts)
+
+
+def test_composition_cuts_each_bar_by_size():
+    fine = np.repeat([0, 1, 2, 4], [3, 5, 2, 1])  # category 3 does not occur
+    fig = plots.composition(fine, [0, 0, 1, 1, 1], ["first", "second"], title="Hidden")
+    (ax,) = fig.axes
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths == [5, 3, 2, 1]
+    assert [bar.get_x() for bar in ax.patches] == [0, 5, 0, 2]
+    assert [text.get_text() for text in ax.texts] == ["2 fine", "2 fine"]
+    assert_legible(fig, ax.texts)
+    with pytest.raises(ValueError, match="fine labels run from 0 to 4"):
+        plots.composition(fine, [0, 0], ["first"])
+
+
 def test_confusion_orders_by_parent_and_matches_clusters():
     true = np.repeat(np.arange(4), 5)
     predicted = (true + 1) % 4
