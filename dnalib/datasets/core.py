@@ -18,11 +18,14 @@ class Split:
         Coarse label ids, (n,) int64. A method may train on them.
     fine : numpy.ndarray or None
         Fine label ids, (n,) int64, for scoring only; None where nobody has annotated any.
+    titles : list of str or None
+        What each input is called, for tables; None where inputs have no names.
     """
 
     inputs: list[str] | np.ndarray
     coarse: np.ndarray
     fine: np.ndarray | None = None
+    titles: list[str] | None = None
 
     def __post_init__(self):
         for name, labels in (("coarse", self.coarse), ("fine", self.fine)):

@@ -178,7 +178,8 @@ def load_pydocs() -> CoarseDataset:
     fine = encode([entry.category for entry in entries], fine_names)
 
     def split(rows: np.ndarray) -> Split:
-        return Split([entries[row].text for row in rows], coarse[rows], fine[rows])
+        texts = [entries[row].text for row in rows]
+        return Split(texts, coarse[rows], fine[rows], [entries[row].path for row in rows])
 
     train, test = (split(rows) for rows in stratified_split(fine, test_size=0.2, seed=0))
     provenance = {

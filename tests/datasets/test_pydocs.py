@@ -217,3 +217,10 @@ def test_an_object_belongs_to_where_it_is_defined_else_to_the_first():
     assert module._home(function, places) == places[0]
     function.__module__ = "sklearn.utilsx"
     assert module._home(function, places) == places[0]
+
+
+def test_titles_are_the_full_names_of_what_the_texts_document(pydocs):
+    for split in (pydocs.train, pydocs.test):
+        assert len(split.titles) == len(set(split.titles)) == len(split)
+        for title, fine in zip(split.titles, split.fine):
+            assert title.startswith(f"{pydocs.fine_names[fine]}.")
