@@ -32,6 +32,7 @@ from dnalib.neighbors import FILTERS, build_graph, precision, recall
 
 SCORES = ("acc", "ari", "nmi")
 RESULTS = Path("results")
+PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published.csv"
 RECORDED_PACKAGES = ("torch", "transformers", "numpy", "scikit-learn", "faiss-cpu")
 
 
@@ -260,6 +261,47 @@ def measure_neighbors(dataset: datasets.CoarseDataset, *, m: int = 5) -> pd.Data
     return pd.DataFrame(rows)
 
 
+# --- the tables as README shows them ---
+
+
+def results_markdown(table: pd.DataFrame, published: pd.DataFrame) -> str:
+    """Return the scores of `summarize` as a Markdown table, the published ones above ours.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `summarize`.
+    published : DataFrame
+        Columns dataset, method, acc, ari, nmi.
+    """
+    lines = ["| dataset | system | ACC | ARI | NMI | seconds |", "|---|---|---|---|---|---|"]
+    for dataset, ours in table.groupby("dataset", sort=True):
+        for row in published[published["dataset"] == dataset].to_dict("records"):
+            scores = " | ".join(f"{row[score]:.2f}" for score in SCORES)
+            lines.append(f"| {dataset} | {row['method']}, published | {scores} | |")
+        for row in ours.to_dict("records"):
+            scores = " | ".join(f"{row[score]:.1f} ± {row[f'{score}_sd']:.1f}" for score in SCORES)
+            title = get_method(row["method"]).title
+            lines.append(f"| {dataset} | **{title}, ours** | {scores} | {row['seconds']:.0f} |")
+    return "\n".join(lines)
+
+
+def neighbors_markdown(neighbors: pd.DataFrame) -> str:
+    """Return what filtering by label and reciprocity does, of `measure_neighbors`, in Markdown."""
+    lines = [
+        "| dataset | k | precision before | after | gain | kept |",
+        "|---|---|---|---|---|---|",
+    ]
+    for dataset, rows in neighbors.groupby("dataset", sort=True):
+        before, after = (rows.set_index("filters").loc[f] for f in ("none", "label+reciprocal"))
+        gain = after["precision"] - before["precision"]
+        lines.append(
+            f"| {dataset} | {before['k']} | {before['precision']:.1f} | {after['precision']:.1f} "
+            f"| +{gain:.1f} | {after['kept_share']:.0f} % |"
+        )
+    return "\n".join(lines)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run ``python -m dnalib benchmark``; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dnalib benchmark", description=__doc__)
@@ -280,13 +322,19 @@ def main(arguments: Sequence[str]) -> int:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
     table = summarize(store.records())
+    neighbors = pd.concat(measure_neighbors(datasets.load(name)) for name in chosen.datasets)
     _write_table(table, chosen.results / "table.csv")
-    neighbors = [measure_neighbors(datasets.load(name)) for name in chosen.datasets]
-    _write_table(pd.concat(neighbors), chosen.results / "neighbors.csv")
+    _write_table(neighbors, chosen.results / "neighbors.csv")
+    print(f"\n{results_markdown(table, read_published())}\n\n{neighbors_markdown(neighbors)}")
     return 0
+
+
+def read_published(path: Path = PUBLISHED) -> pd.DataFrame:
+    """Return the published scores; empty away from a clone of the repository."""
+    columns = ["dataset", "method", *SCORES, "source"]
+    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
-    print(f"\n{path}\n{table.to_string(index=False)}", flush=True)
