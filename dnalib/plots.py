@@ -573,6 +573,7 @@ def lines_with_band(
     ax: Axes | None = None,
     colors: Mapping[str, str] | None = None,
     log_x: bool = False,
+    log_y: bool = False,
 ) -> Figure:
     """Lines named at their ends; several runs are drawn as their mean with a band min to max.
 
@@ -590,8 +591,8 @@ def lines_with_band(
         Where to draw; by default a new figure.
     colors : mapping of str to str, optional
         Color of each line; by default that of the method or filter of this name.
-    log_x : bool, default False
-        Whether x is on a logarithmic scale.
+    log_x, log_y : bool, default False
+        Whether the axis is logarithmic; values of 0 are then not drawn on it.
 
     Returns
     -------
@@ -622,6 +623,8 @@ def lines_with_band(
         ax.set_xscale("log")
         ax.set_xticks(x, [f"{value:g}" for value in x])
         ax.set_xticks([], minor=True)
+    if log_y:
+        ax.set_yscale("log", nonpositive="mask")
     ax.set(xlabel=xlabel, ylabel=ylabel)
     _label_line_ends(ax)
     _set_title(ax, title)
@@ -654,16 +657,16 @@ def _label_line_ends(ax: Axes) -> None:
     """Write each line's label right of its last point, moved apart where labels would collide."""
     lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
     ax.margins(x=0.04)
-    low, high = ax.get_ylim()
+    ax.autoscale_view()
     height = ax.get_position().height * ax.figure.get_size_inches()[1]
     # Labels of 9 points need 11 points of room each; some of the height goes to the axis labels.
-    gap = (high - low) * 11 / (72 * max(height, 1.0) * 0.9)
-    ends = np.array([line.get_ydata()[-1] for line in lines], dtype=float)
+    gap = 11 / (72 * max(height, 1.0) * 0.9)
+    ends = np.array([_last_height(ax, line) for line in lines], dtype=float)
     for line, y in zip(lines, _spread(ends, gap), strict=True):
         ax.annotate(
             line.get_label(),
             xy=(1.0, y),
-            xycoords=("axes fraction", "data"),
+            xycoords="axes fraction",
             xytext=(4, 0),
             textcoords="offset points",
             color=line.get_color(),
@@ -671,6 +674,14 @@ def _label_line_ends(ax: Axes) -> None:
             va="center",
             annotation_clip=False,
         )
+
+
+def _last_height(ax: Axes, line: Line2D) -> float:
+    """Height of a line's last drawn point, as a fraction of the axes."""
+    y = np.asarray(line.get_ydata(), dtype=float)
+    drawn = y[np.isfinite(y) & ((y > 0) | (ax.get_yscale() != "log"))]
+    last = drawn[-1] if len(drawn) else ax.get_ylim()[0]
+    return float((ax.transScale + ax.transLimits).transform((ax.get_xlim()[1], last))[1])
 
 
 def _spread(
@@ -790,6 +801,56 @@ def filter_bars(frame: pd.DataFrame, *, title: str | None = None) -> Figure:
     axes[0].set_yticks(range(len(frame)), [key.replace("+", " + ") for key in keys])
     axes[0].invert_yaxis()
     axes[1].tick_params(left=False)
+    _set_figure_title(fig, title)
+    return fig
+
+
+def score_dots(
+    frame: pd.DataFrame,
+    scores: Sequence[str] = ("acc", "ari", "nmi"),
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Scores of several runs: the mean of each as a dot, its values as a line from min to max.
+
+    Unlike bars, dots need no axis from zero, and the line shows which differences to believe.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns ``run`` and `scores`; one row a seed. Runs are drawn in their order, from the top.
+    scores : sequence of str
+        Columns to show, one panel each.
+    title : str, optional
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    _require_columns(frame, ("run", *scores))
+    groups = frame.groupby("run", sort=False)[list(scores)]
+    means, lows, highs = groups.mean(), groups.min(), groups.max()
+    colors = list(_named_colors(list(means.index)).values())
+    places = np.arange(len(means))
+    fig, axes = plt.subplots(
+        1, len(scores), figsize=(10, 1.4 + 0.34 * len(means)), sharey=True,
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for ax, score in zip(axes.flat, scores, strict=True):
+        ax.hlines(places, lows[score], highs[score], colors=colors, linewidth=2.5, alpha=0.5)
+        ax.scatter(means[score], places, c=colors, s=55, zorder=3)
+        ax.set(xlabel=AXIS_LABELS.get(score, score))
+        ax.grid(True, axis="x")
+        ax.margins(x=0.12)
+        ax.tick_params(axis="y", length=0)
+    axes[0, 0].set_yticks(places, [str(name).replace("+", " + ") for name in means.index])
+    axes[0, 0].set_ylim(len(means) - 0.5, -0.5)
     _set_figure_title(fig, title)
     return fig
 
@@ -987,6 +1048,361 @@ def _frame_blocks(
                 fontweight="bold",
                 **place,
             )
+
+
+# --- neighbors -----------------------------------------------------------------------------------
+
+
+def neighbor_sketch(
+    points: ArrayLike,
+    indices: ArrayLike,
+    keep: Mapping[str, ArrayLike],
+    right: ArrayLike,
+    names: Sequence[str],
+    groups: ArrayLike,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """A few named points on the unit circle, an arrow to every neighbor kept, one panel a filter.
+
+    Parameters
+    ----------
+    points : array_like, shape (n, 2)
+        Of unit length.
+    indices : array_like of int, shape (n, k)
+        Neighbors of each point.
+    keep : mapping of str to array_like of bool, shape (n, k)
+        Name of each panel to the neighbors it keeps; the others are dotted.
+    right : array_like of bool, shape (n, k)
+        Whether a neighbor belongs to the query's fine category: blue arrows, else vermilion ones.
+    names : sequence of str
+        Name of each point.
+    groups : array_like of int, shape (n,)
+        Coarse category of each point: its marker.
+    title : str, optional
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+    """
+    points, indices, right = np.asarray(points), np.asarray(indices), np.asarray(right)
+    fig, axes = plt.subplots(
+        1, len(keep), figsize=(2.7 * len(keep), 3.3), layout="constrained", squeeze=False
+    )
+    for ax, (panel, kept) in zip(axes.flat, keep.items(), strict=True):
+        for query, slot in np.ndindex(indices.shape):
+            _arrow(
+                ax, points[query], points[indices[query, slot]],
+                right[query, slot], np.asarray(kept)[query, slot],
+            )  # fmt: skip
+        for point, name, group in zip(points, names, np.asarray(groups), strict=True):
+            ax.plot(*point, MARKERS[group], color=DARK, markersize=7, zorder=4)
+            ax.text(*(1.12 * point), name, ha="center", va="center", fontweight="bold")
+        _bare(ax)
+        ax.margins(0.12)
+        _set_title(ax, panel, share=1 / len(keep))
+    handles = [
+        Line2D([], [], color=OKABE_ITO[0], label="kept, same fine category"),
+        Line2D([], [], color=OKABE_ITO[5], label="kept, another fine category"),
+        Line2D([], [], color=GRAY, linestyle=":", label="filtered out"),
+    ]
+    fig.legend(handles=handles, loc="outside lower center", ncols=3)
+    _set_figure_title(fig, title)
+    return fig
+
+
+def _arrow(ax: Axes, start: np.ndarray, end: np.ndarray, right: bool, kept: bool) -> None:
+    color = (OKABE_ITO[0] if right else OKABE_ITO[5]) if kept else GRAY
+    ax.annotate(
+        "",
+        xy=end,
+        xytext=start,
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": color,
+            "linewidth": 1.5 if kept else 0.9,
+            "linestyle": "-" if kept else ":",
+            "shrinkA": 5,
+            "shrinkB": 5,
+            # Bent, so that the two directions of a pair are seen apart.
+            "connectionstyle": "arc3,rad=0.35",
+            "zorder": 3 if kept else 2,
+        },
+    )
+
+
+def neighbor_profile(
+    similarities: ArrayLike,
+    keep: ArrayLike,
+    right: ArrayLike,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """The neighbors of one query, most similar first: kept or not, right or wrong.
+
+    Parameters
+    ----------
+    similarities : array_like, shape (k,)
+        Inner products with the query.
+    keep : array_like of bool, shape (k,)
+        Whether the filters kept a neighbor: filled, else hollow.
+    right : array_like of bool, shape (k,)
+        Whether it belongs to the query's fine category: blue circles, else vermilion triangles.
+    title : str, optional
+        What the query shows.
+
+    Returns
+    -------
+    Figure
+    """
+    similarities = np.asarray(similarities)
+    keep, right = np.asarray(keep, dtype=bool), np.asarray(right, dtype=bool)
+    ranks = np.arange(1, len(similarities) + 1)
+    fig, ax = plt.subplots(figsize=(7.6, 3.6), layout="constrained")
+    ax.plot(ranks, similarities, color="#CCCCCC", linewidth=1, zorder=1)
+    for is_kept, is_right in ((True, True), (True, False), (False, True), (False, False)):
+        chosen = (keep == is_kept) & (right == is_right)
+        color = OKABE_ITO[0] if is_right else OKABE_ITO[5]
+        ax.scatter(
+            ranks[chosen],
+            similarities[chosen],
+            marker="o" if is_right else "^",
+            s=48,
+            facecolor=color if is_kept else "white",
+            edgecolor=color,
+            label=f"{'kept' if is_kept else 'filtered out'}, {'same' if is_right else 'other'} "
+            f"fine category ({chosen.sum()})",
+            zorder=2,
+        )
+    ax.set(xlabel="Neighbor, most similar first", ylabel="Inner product with the query")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _set_title(ax, title)
+    return fig
+
+
+# --- theory --------------------------------------------------------------------------------------
+
+
+def neighborhood_sketch(
+    query: ArrayLike, positives: ArrayLike, others: ArrayLike, *, title: str | None = None
+) -> Figure:
+    """One query on the unit circle with its positives, the other keys and the positives' center.
+
+    Parameters
+    ----------
+    query : array_like, shape (2,)
+        Of unit length, as all other rows.
+    positives : array_like, shape (p, 2)
+    others : array_like, shape (m, 2)
+        Keys that are no positives.
+    title : str, optional
+        What the sketch shows.
+
+    Returns
+    -------
+    Figure
+    """
+    query, positives = np.asarray(query), np.asarray(positives)
+    center = positives.mean(axis=0)
+    fig, ax = plt.subplots(figsize=(6.6, 4.6), layout="constrained")
+    ax.plot(*np.array([np.zeros(2), center]).T, color=GRAY, linewidth=1, linestyle=":")
+    ax.plot(*np.array([query, center]).T, color=DARK, linewidth=1.4, label=r"$q-\bar h$")
+    _circle(ax, positives, others)
+    ax.plot(*query, "D", color=DARK, markersize=8, label="query $q$", zorder=4)
+    ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    _set_title(ax, title)
+    return fig
+
+
+def circle_fields(
+    queries: ArrayLike,
+    fields: Mapping[str, ArrayLike],
+    positives: ArrayLike,
+    others: ArrayLike,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Vector fields at queries on the unit circle, one panel each, all arrows to one scale.
+
+    Parameters
+    ----------
+    queries : array_like, shape (n, 2)
+        Where the arrows start.
+    fields : mapping of str to array_like, shape (n, 2)
+        Name of each panel to the vectors it draws.
+    positives, others : array_like, shape (p, 2) and (m, 2)
+        Keys that all queries share, as in `neighborhood_sketch`.
+    title : str, optional
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+    """
+    queries = np.asarray(queries)
+    fields = {name: np.asarray(vectors) for name, vectors in fields.items()}
+    longest = max(np.linalg.norm(vectors, axis=1).max() for vectors in fields.values())
+    scale = 0.75 / longest  # the longest arrow, in radii
+    reach = 1.05 * max(np.abs(queries + scale * v).max() for v in fields.values())
+    fig, axes = plt.subplots(
+        1, len(fields), figsize=(3.5 * len(fields), 4.4), layout="constrained", squeeze=False
+    )
+    for ax, (name, vectors) in zip(axes.flat, fields.items(), strict=True):
+        _circle(ax, positives, others)
+        ax.quiver(
+            *queries.T, *(scale * vectors).T, angles="xy", scale_units="xy", scale=1,
+            color=OKABE_ITO[5], width=0.008, zorder=4,
+        )  # fmt: skip
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        _set_title(ax, name, share=1 / len(fields))
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+    _set_figure_title(fig, title)
+    return fig
+
+
+def _circle(ax: Axes, positives: ArrayLike, others: ArrayLike) -> None:
+    """The unit circle with keys on it and the center of the positives inside."""
+    ax.add_patch(plt.Circle((0, 0), 1, fill=False, edgecolor="#CCCCCC", linewidth=1))
+    positives = np.asarray(positives)
+    style = {"linestyle": "", "zorder": 3}
+    ax.plot(*np.asarray(others).T, "o", color=GRAY, markersize=5, label="other keys", **style)
+    ax.plot(*positives.T, "o", color=OKABE_ITO[0], markersize=7, label="positives $h_p$", **style)
+    center = positives.mean(axis=0)
+    ax.plot(
+        *center, "*", color=OKABE_ITO[1], markersize=14, label=r"their center $\bar h$", **style
+    )
+    _bare(ax)
+    ax.set_aspect("equal", adjustable="box")
+
+
+def spokes(
+    points: ArrayLike,
+    centers: Mapping[str, ArrayLike],
+    groups: ArrayLike,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Points joined to their centers (stars), one panel for each choice of centers.
+
+    Parameters
+    ----------
+    points : array_like, shape (n, 2)
+    centers : mapping of str to array_like, shape (n, 2)
+        Name of each panel to the center of every point.
+    groups : array_like of int, shape (n,)
+        Group of each point: its color.
+    title : str, optional
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+    """
+    points, groups = np.asarray(points), np.asarray(groups)
+    colors = np.array(category_colors(int(groups.max()) + 1))[groups]
+    fig, axes = plt.subplots(
+        1, len(centers), figsize=(4.2 * len(centers), 4.4), layout="constrained", squeeze=False
+    )
+    for ax, (name, of_point) in zip(axes.flat, centers.items(), strict=True):
+        for point, center, color in zip(points, np.asarray(of_point), colors, strict=True):
+            ax.plot(*np.array([point, center]).T, color=color, linewidth=1.2, zorder=1)
+            ax.plot(*center, "*", color=color, markeredgecolor=DARK, markersize=11, zorder=3)
+        ax.scatter(*points.T, c=colors, s=30, zorder=2)
+        _bare(ax)
+        _set_title(ax, name, share=1 / len(centers))
+    _set_figure_title(fig, title)
+    return fig
+
+
+def against(
+    x: ArrayLike,
+    series: Mapping[str, ArrayLike],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str | None = None,
+    ax: Axes | None = None,
+    line: str = "y = x",
+) -> Figure:
+    """One or more quantities of the same samples against another, with the line of equality.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+    series : mapping of str to array_like, shape (n,)
+        Quantities in the unit of `x`.
+    xlabel, ylabel : str
+        What the axes show, with units.
+    title : str, optional
+        What the figure shows.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    line : str, default "y = x"
+        What the line of equality stands for, in the legend.
+
+    Returns
+    -------
+    Figure
+    """
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    x = np.asarray(x, dtype=float)
+    size = float(np.clip(9000 / len(x), 3, 30))
+    for (name, y), color in zip(series.items(), _named_colors(list(series)).values(), strict=True):
+        ax.scatter(x, np.asarray(y), s=size, alpha=0.5, linewidths=0, color=color, label=name)
+    ends = np.array([x.min(), x.max()])
+    ax.plot(ends, ends, color=DARK, linewidth=1.2, linestyle="--", label=line)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    legend = ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for handle in legend.legend_handles[:-1]:
+        handle.set(sizes=[36], alpha=1)
+    _set_title(ax, title)
+    return ax.figure
+
+
+def boxes(
+    series: Mapping[str, ArrayLike],
+    *,
+    xlabel: str,
+    title: str | None = None,
+) -> Figure:
+    """Distributions as horizontal boxes, from the top: quartiles, with whiskers from 5 to 95 %.
+
+    Parameters
+    ----------
+    series : mapping of str to array_like, shape (n,)
+        Name of each row to its values; missing ones are left out.
+    xlabel : str
+        What the values are, with units.
+    title : str, optional
+        What the boxes show.
+
+    Returns
+    -------
+    Figure
+    """
+    values = [np.asarray(v, dtype=float) for v in series.values()]
+    colors = _named_colors(list(series)).values()
+    fig, ax = plt.subplots(figsize=(7.0, 1.3 + 0.5 * len(series)), layout="constrained")
+    drawn = ax.boxplot(
+        [v[np.isfinite(v)] for v in values],
+        orientation="horizontal",
+        whis=(5, 95),
+        showfliers=False,
+        widths=0.6,
+        patch_artist=True,
+        medianprops={"color": "white", "linewidth": 2},
+    )
+    for box, color in zip(drawn["boxes"], colors, strict=True):
+        box.set(facecolor=color, edgecolor=color)
+    ax.set_yticks(range(1, len(series) + 1), [name.replace("+", " + ") for name in series])
+    ax.invert_yaxis()
+    ax.set(xlabel=xlabel)
+    ax.set_xlim(left=0)
+    _set_title(ax, title)
+    return fig
 
 
 # --- text ----------------------------------------------------------------------------------------

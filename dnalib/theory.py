@@ -37,6 +37,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 Array = Tensor | ArrayLike
 
@@ -699,14 +700,12 @@ def partition_positives(labels: Array, include_self: bool = True) -> Tensor:
     Tensor of int64, shape (n, size of the largest cluster)
         Padded with -1.
     """
-    labels = torch.as_tensor(labels)
-    same = labels[:, None] == labels[None, :]
-    if not include_self:
-        same.fill_diagonal_(False)
-    # A stable sort brings the members of each row to the front, in order.
-    order = torch.argsort(same.to(torch.int8), dim=1, descending=True, stable=True)
-    members = order.where(same.gather(1, order), -1)
-    return members[:, : max(1, int(same.sum(1).max()))]
+    _, labels = torch.as_tensor(labels).unique(return_inverse=True)
+    members = [(labels == label).nonzero().squeeze(1) for label in range(int(labels.max()) + 1)]
+    positives = pad_sequence(members, batch_first=True, padding_value=-1)[labels]
+    if include_self:
+        return positives
+    return positives.masked_fill(positives == torch.arange(len(labels))[:, None], -1)
 
 
 def circle_counterexample(n: int = 12) -> tuple[Tensor, Tensor, Tensor]:

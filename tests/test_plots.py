@@ -351,6 +351,110 @@ def test_confusion_of_many_names_the_coarse_categories_only():
         plots.confusion(true, true, list("abc"))
 
 
+# --- neighbors -----------------------------------------------------------------------------------
+
+
+def test_lines_on_a_logarithmic_scale_are_named_where_they_are_last_drawn():
+    fig = plots.lines_with_band(
+        [1, 2, 3], {"a": [1.0, 0.1, 0.0], "b": [1.0, 0.5, 0.01], "c": [1, 0.5, 0.0101]},
+        xlabel="m", ylabel="Neighbors kept", log_y=True,
+    )  # fmt: skip
+    ax = fig.axes[0]
+    assert ax.get_yscale() == "log"
+    assert_legible(fig, ax.texts)
+    heights = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert 0 <= heights["b"] < heights["c"] < heights["a"] < 0.7
+
+
+def test_neighbor_sketch_draws_an_arrow_a_neighbor():
+    angles = np.radians([0, 30, 80, 120])
+    points = np.column_stack([np.cos(angles), np.sin(angles)])
+    indices = np.array([[1, 2], [0, 2], [3, 1], [2, 1]])
+    keep = {"all": np.ones((4, 2), bool), "none": np.zeros((4, 2), bool)}
+    right = np.eye(4, 2, dtype=bool)
+    fig = plots.neighbor_sketch(points, indices, keep, right, "ABCD", [0, 0, 1, 1])
+    arrows = [[t.arrow_patch for t in ax.texts if t.arrow_patch] for ax in fig.axes]
+    assert [len(panel) for panel in arrows] == [8, 8]
+    colors = [[mcolors.to_hex(a.get_edgecolor()) for a in panel] for panel in arrows]
+    blue, vermilion = (c.lower() for c in (plots.OKABE_ITO[0], plots.OKABE_ITO[5]))
+    assert (colors[0].count(blue), colors[0].count(vermilion)) == (2, 6)
+    assert set(colors[1]) == {plots.GRAY}
+
+
+def test_neighbor_profile_counts_the_four_outcomes():
+    keep, right = [True, True, False, False, True], [True, False, True, False, True]
+    fig = plots.neighbor_profile([0.9, 0.8, 0.7, 0.6, 0.5], keep, right)
+    assert drawn_points(fig.axes[0]) == 5
+    shown = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
+    assert [label[-3:] for label in shown] == ["(2)", "(1)", "(1)", "(1)"]
+
+
+def test_score_dots_show_the_mean_and_the_range_of_each_run():
+    frame = pd.DataFrame({"run": ["a", "a", "b"], "acc": [40.0, 44.0, 50.0]})
+    fig = plots.score_dots(frame, ("acc",), title="b is best")
+    lines, dots = fig.axes[0].collections
+    assert dots.get_offsets().tolist() == [[42.0, 0.0], [50.0, 1.0]]
+    assert [segment[:, 0].tolist() for segment in lines.get_segments()] == [[40, 44], [50, 50]]
+    with pytest.raises(ValueError, match="no column 'nmi'"):
+        plots.score_dots(frame, ("nmi",))
+
+
+# --- theory --------------------------------------------------------------------------------------
+
+
+def on_circle(*degrees):
+    angle = np.deg2rad(degrees)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def test_sketch_puts_the_center_at_the_mean_of_the_positives():
+    fig = plots.neighborhood_sketch(on_circle(0)[0], on_circle(60, 120), on_circle(180, 270))
+    lines = {line.get_label(): line.get_xydata() for line in fig.axes[0].get_lines()}
+    np.testing.assert_allclose(lines[r"their center $\bar h$"], [[0, np.sqrt(3) / 2]], atol=1e-12)
+    np.testing.assert_allclose(lines["$q-\\bar h$"], [[1, 0], [0, np.sqrt(3) / 2]], atol=1e-12)
+    assert len(lines["positives $h_p$"]) == len(lines["other keys"]) == 2
+
+
+def test_fields_share_one_scale_and_stay_inside():
+    queries = on_circle(0, 90, 180)
+    fields = {"short": 0.5 * queries, "long": 3 * queries}
+    fig = plots.circle_fields(queries, fields, on_circle(30), on_circle(200))
+    arrows = [ax.collections[-1] for ax in fig.axes]
+    lengths = [np.hypot(arrow.U, arrow.V) for arrow in arrows]
+    np.testing.assert_allclose(lengths[1], 6 * lengths[0])
+    tips = queries + np.stack([arrows[1].U, arrows[1].V], axis=1)
+    assert np.abs(tips).max() < fig.axes[1].get_xlim()[1]
+
+
+def test_spokes_join_every_point_to_its_center():
+    points = on_circle(0, 90, 180, 270)
+    fig = plots.spokes(points, {"own": points, "origin": 0 * points}, [0, 0, 1, 1])
+    spokes = [line.get_xydata() for line in fig.axes[1].get_lines() if len(line.get_xdata()) == 2]
+    np.testing.assert_array_equal([spoke[0] for spoke in spokes], points)
+    np.testing.assert_array_equal([spoke[1] for spoke in spokes], 0 * points)
+
+
+def test_against_draws_the_samples_and_the_line_of_equality():
+    x = np.linspace(1, 3, 20)
+    fig = plots.against(x, {"L": x + 1, "bound": x}, xlabel="x", ylabel="y", line="floor")
+    ax = fig.axes[0]
+    assert drawn_points(ax) == 40
+    np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), [[1, 1], [3, 3]])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["L", "bound", "floor"]
+
+
+def test_boxes_leave_missing_values_out():
+    series = {"none": [1, 2, 3, np.nan], "label+reciprocal": [0, 1, 2, 3]}
+    fig = plots.boxes(series, xlabel="shift")
+    ax = fig.axes[0]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["none", "label + reciprocal"]
+    assert mcolors.to_hex(ax.patches[1].get_facecolor()).upper() == plots.FILTER_COLORS[
+        "label+reciprocal"
+    ]
+    medians = [line.get_xdata()[0] for line in ax.get_lines() if line.get_color() == "white"]
+    assert medians == [2, 1.5]
+
+
 def test_long_titles_are_wrapped_into_the_figure():
     xy, labels, names = fake_map(3)
     fig = plots.scatter_map(xy, labels, names, title="A finding that takes many words " * 4)

@@ -202,7 +202,8 @@ def test_identities_hold_on_trained_features(trained_run, exclude_self):
     assert max(theory.deviations(*problem).values()) < 1e-10
     # The loss that is decomposed is the loss that was trained on, gradient included.
     raw = (2 * problem[0]).requires_grad_()
-    loss = DNALoss(config.temperature)(torch.nn.functional.normalize(raw), *problem[1:3], self_index)
+    unit = torch.nn.functional.normalize(raw)
+    loss = DNALoss(config.temperature)(unit, *problem[1:3], self_index)
     close(theory.decompose(*problem).loss.mean(), loss.detach())
     expected = theory.gradients(*problem).tangent / (2 * len(raw))
     close(torch.autograd.grad(loss, raw)[0], expected)
@@ -380,7 +381,7 @@ def test_a_missing_member_is_no_partition():
 def test_partition_positives():
     assert theory.partition_positives([5, 2, 5]).tolist() == [[0, 2], [1, -1], [0, 2]]
     without_self = theory.partition_positives([5, 2, 5], include_self=False)
-    assert without_self.tolist() == [[2], [-1], [0]]
+    assert without_self.tolist() == [[-1, 2], [-1, -1], [0, -1]]
 
 
 # --- noise ---------------------------------------------------------------------------------------
