@@ -810,6 +810,7 @@ def score_dots(
     scores: Sequence[str] = ("acc", "ari", "nmi"),
     *,
     title: str | None = None,
+    colors: Mapping[str, str] | None = None,
 ) -> Figure:
     """Scores of several runs: the mean of each as a dot, its values as a line from min to max.
 
@@ -823,6 +824,8 @@ def score_dots(
         Columns to show, one panel each.
     title : str, optional
         Title of the figure.
+    colors : mapping of str to str, optional
+        Color of each run; by default that of the method or filter of this name.
 
     Returns
     -------
@@ -836,15 +839,15 @@ def score_dots(
     _require_columns(frame, ("run", *scores))
     groups = frame.groupby("run", sort=False)[list(scores)]
     means, lows, highs = groups.mean(), groups.min(), groups.max()
-    colors = list(_named_colors(list(means.index)).values())
+    color_of = list(_named_colors(list(means.index), colors).values())
     places = np.arange(len(means))
     fig, axes = plt.subplots(
         1, len(scores), figsize=(10, 1.4 + 0.34 * len(means)), sharey=True,
         layout="constrained", squeeze=False,
     )  # fmt: skip
     for ax, score in zip(axes.flat, scores, strict=True):
-        ax.hlines(places, lows[score], highs[score], colors=colors, linewidth=2.5, alpha=0.5)
-        ax.scatter(means[score], places, c=colors, s=55, zorder=3)
+        ax.hlines(places, lows[score], highs[score], colors=color_of, linewidth=2.5, alpha=0.5)
+        ax.scatter(means[score], places, c=color_of, s=55, zorder=3)
         ax.set(xlabel=AXIS_LABELS.get(score, score))
         ax.grid(True, axis="x")
         ax.margins(x=0.12)
@@ -1078,7 +1081,7 @@ def neighbor_sketch(
     names : sequence of str
         Name of each point.
     groups : array_like of int, shape (n,)
-        Coarse category of each point: its marker.
+        Coarse category of each point, 0 or 1: a circle or a square.
     title : str, optional
         Title of the figure.
 
@@ -1097,10 +1100,13 @@ def neighbor_sketch(
                 right[query, slot], np.asarray(kept)[query, slot],
             )  # fmt: skip
         for point, name, group in zip(points, names, np.asarray(groups), strict=True):
-            ax.plot(*point, MARKERS[group], color=DARK, markersize=7, zorder=4)
-            ax.text(*(1.12 * point), name, ha="center", va="center", fontweight="bold")
+            ax.plot(
+                *point, "os"[group % 2], markersize=14, markerfacecolor="white",
+                markeredgecolor=DARK, zorder=4,
+            )  # fmt: skip
+            ax.text(*point, name, ha="center", va="center_baseline", fontsize=9, zorder=5)
         _bare(ax)
-        ax.margins(0.12)
+        ax.margins(0.14)
         _set_title(ax, panel, share=1 / len(keep))
     handles = [
         Line2D([], [], color=OKABE_ITO[0], label="kept, same fine category"),
@@ -1123,10 +1129,10 @@ def _arrow(ax: Axes, start: np.ndarray, end: np.ndarray, right: bool, kept: bool
             "color": color,
             "linewidth": 1.5 if kept else 0.9,
             "linestyle": "-" if kept else ":",
-            "shrinkA": 5,
-            "shrinkB": 5,
+            "shrinkA": 8,
+            "shrinkB": 8,
             # Bent, so that the two directions of a pair are seen apart.
-            "connectionstyle": "arc3,rad=0.35",
+            "connectionstyle": "arc3,rad=0.3",
             "zorder": 3 if kept else 2,
         },
     )

@@ -373,7 +373,7 @@ def test_neighbor_sketch_draws_an_arrow_a_neighbor():
     keep = {"all": np.ones((4, 2), bool), "none": np.zeros((4, 2), bool)}
     right = np.eye(4, 2, dtype=bool)
     fig = plots.neighbor_sketch(points, indices, keep, right, "ABCD", [0, 0, 1, 1])
-    arrows = [[t.arrow_patch for t in ax.texts if t.arrow_patch] for ax in fig.axes]
+    arrows = [[t.arrow_patch for t in ax.texts if hasattr(t, "arrow_patch")] for ax in fig.axes]
     assert [len(panel) for panel in arrows] == [8, 8]
     colors = [[mcolors.to_hex(a.get_edgecolor()) for a in panel] for panel in arrows]
     blue, vermilion = (c.lower() for c in (plots.OKABE_ITO[0], plots.OKABE_ITO[5]))
