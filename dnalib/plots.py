@@ -1091,13 +1091,13 @@ def neighbor_sketch(
     """
     points, indices, right = np.asarray(points), np.asarray(indices), np.asarray(right)
     fig, axes = plt.subplots(
-        1, len(keep), figsize=(2.7 * len(keep), 3.3), layout="constrained", squeeze=False
+        1, len(keep), figsize=(2.8 * len(keep), 2.9), layout="constrained", squeeze=False
     )
     for ax, (panel, kept) in zip(axes.flat, keep.items(), strict=True):
         for query, slot in np.ndindex(indices.shape):
             _arrow(
                 ax, points[query], points[indices[query, slot]],
-                right[query, slot], np.asarray(kept)[query, slot],
+                right[query, slot], np.asarray(kept)[query, slot], bend=0.25 + 0.3 * slot,
             )  # fmt: skip
         for point, name, group in zip(points, names, np.asarray(groups), strict=True):
             ax.plot(
@@ -1118,7 +1118,9 @@ def neighbor_sketch(
     return fig
 
 
-def _arrow(ax: Axes, start: np.ndarray, end: np.ndarray, right: bool, kept: bool) -> None:
+def _arrow(
+    ax: Axes, start: np.ndarray, end: np.ndarray, right: bool, kept: bool, bend: float
+) -> None:
     color = (OKABE_ITO[0] if right else OKABE_ITO[5]) if kept else GRAY
     ax.annotate(
         "",
@@ -1132,7 +1134,7 @@ def _arrow(ax: Axes, start: np.ndarray, end: np.ndarray, right: bool, kept: bool
             "shrinkA": 8,
             "shrinkB": 8,
             # Bent, so that the two directions of a pair are seen apart.
-            "connectionstyle": "arc3,rad=0.3",
+            "connectionstyle": f"arc3,rad={bend}",
             "zorder": 3 if kept else 2,
         },
     )
