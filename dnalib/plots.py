@@ -301,6 +301,8 @@ def before_after(
     title: str | None = None,
     colors: Sequence[str] | None = None,
     legend: bool | None = None,
+    parents: ArrayLike | None = None,
+    parent_names: Sequence[str] | None = None,
 ) -> Figure:
     """Two maps of the same samples side by side, with one legend below.
 
@@ -320,6 +322,9 @@ def before_after(
         Color of each category; by default `category_colors`.
     legend : bool, optional
         Whether to name the categories; by default up to 24 of them.
+    parents, parent_names : sequence, optional
+        Coarse category of each category, and the names of those: categories are then shades of
+        their parents' colors, and the legend names the parents.
 
     Returns
     -------
@@ -330,17 +335,34 @@ def before_after(
     ValueError
         As `scatter_map`.
     """
+    if colors is None and parents is not None:
+        colors = category_colors(len(names), parents)
     fig, axes = plt.subplots(1, 2, figsize=(10, 5.2), layout="constrained")
     for ax, xy, panel_title in zip(axes, (xy_a, xy_b), titles, strict=True):
         xy, checked = _checked_map(xy, labels, names)
         handles = _draw_points(ax, xy, checked, names, colors)
         _set_title(ax, panel_title, share=0.5)
+    if parent_names is not None:
+        handles = _parent_handles(parent_names)
     if _wants_legend(legend, handles):
-        longest = max(len(handle.get_label()) for handle in handles)
-        columns = max(1, min(len(handles), 110 // (longest + 6)))
-        fig.legend(handles=handles, loc="outside lower center", ncols=columns)
+        _legend_below(fig, handles)
     _set_figure_title(fig, title)
     return fig
+
+
+def _parent_handles(parent_names: Sequence[str]) -> list[Line2D]:
+    style = {"linestyle": "", "marker": "o", "markersize": 6}
+    return [
+        Line2D([], [], label=name, color=color, **style)
+        for name, color in zip(parent_names, category_colors(len(parent_names)), strict=True)
+    ]
+
+
+def _legend_below(fig: Figure, handles: Sequence[Line2D]) -> None:
+    longest = max(len(handle.get_label()) for handle in handles)
+    letters = 11 * fig.get_size_inches()[0]
+    columns = max(1, min(len(handles), int(letters / (longest + 6))))
+    fig.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def labeled_map(
@@ -350,6 +372,7 @@ def labeled_map(
     *,
     title: str | None = None,
     parents: ArrayLike | None = None,
+    parent_names: Sequence[str] | None = None,
     max_labels: int = 60,
     figsize: tuple[float, float] = (11.0, 8.0),
 ) -> Figure:
@@ -369,6 +392,8 @@ def labeled_map(
         What the map shows.
     parents : array_like of int, shape (len(names),), optional
         Coarse category of each category: its fine ones are then shades of one color.
+    parent_names : sequence of str, optional
+        Names of the coarse categories, for a legend of their colors below the map.
     max_labels : int, default 60
         Only the largest categories are named; all are colored. 60 suits the default size.
     figsize : pair of float
@@ -400,6 +425,8 @@ def labeled_map(
     half = (len(from_left) + 1) // 2
     for side, column in ((0.0, from_left[:half]), (1.0, from_left[half:])):
         _label_margin(ax, side, column, middles, names, colors)
+    if parent_names is not None:
+        _legend_below(fig, _parent_handles(parent_names))
     _set_figure_title(fig, title)
     return fig
 

@@ -191,6 +191,24 @@ def test_projection_needs_rows():
         plots.project(np.zeros((4, 3)))
 
 
+@pytest.mark.parametrize("which", ["before_after", "labeled_map"])
+def test_legend_of_the_parents(which):
+    xy, labels, names = fake_map(12)
+    parents = np.arange(12) % 3
+    common = {"parents": parents, "parent_names": ["x", "y", "z"]}
+    if which == "before_after":
+        fig = plots.before_after(xy, xy, labels, names, **common)
+    else:
+        fig = plots.labeled_map(xy, labels, names, **common)
+    (legend,) = fig.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["x", "y", "z"]
+    assert [handle.get_color() for handle in legend.legend_handles] == list(plots.OKABE_ITO[:3])
+    shades = plots.category_colors(12, parents)
+    drawn = {mcolors.to_hex(dots.get_facecolor()[0]) for dots in fig.axes[0].collections[1:]}
+    assert drawn == set(shades)
+    assert_legible(fig, fig.axes[0].texts + list(legend.get_texts()))
+
+
 # --- curves --------------------------------------------------------------------------------------
 
 
