@@ -823,7 +823,9 @@ def filter_bars(frame: pd.DataFrame, *, title: str | None = None) -> Figure:
     for ax, column in zip(axes, ("precision", "kept_share"), strict=True):
         percent = 100 * frame[column].to_numpy(dtype=float)
         bars = ax.barh(range(len(frame)), percent, color=colors, height=0.72)
-        ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
+        # A share of 0.03 is not 0.0.
+        values = [f"{value:.1f}" if not 0 < value < 0.1 else f"{value:.1g}" for value in percent]
+        ax.bar_label(bars, labels=values, padding=3, fontsize=9)
         ax.set(xlim=(0, 112), xticks=range(0, 101, 20), xlabel=f"{AXIS_LABELS[column]} (%)")
     axes[0].set_yticks(range(len(frame)), [key.replace("+", " + ") for key in keys])
     axes[0].invert_yaxis()
