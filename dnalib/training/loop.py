@@ -26,6 +26,9 @@ from dnalib.training.views import make_view
 BUCKET_BATCHES = 16
 """Batches' worth of shuffled texts that are sorted by length together."""
 
+REPORTED = ("loss", "kept_share", "precision", "acc", "seconds")
+"""Columns of the history in the line an epoch that is printed where nobody watches."""
+
 
 class Monitor(Protocol):
     """Looks on and scores; the only place where fine labels may be, and nothing learns from it."""
@@ -200,8 +203,8 @@ class Trainer:
 
     def _report(self, row: dict[str, float]) -> None:
         if self.progress and headless():
-            columns = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
-            print(f"{columns} (of {self.config.epochs} epochs)", flush=True)
+            shown = "  ".join(f"{name} {row[name]:.3g}" for name in REPORTED if name in row)
+            print(f"epoch {row['epoch'] + 1}/{self.config.epochs}  {shown}", flush=True)
 
     def _save(self, run: str) -> None:
         if self.checkpoint_path is None:
