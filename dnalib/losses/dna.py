@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dnalib.losses.checks import above_zero
+
 
 class DNALoss(nn.Module):
     r"""Neighborhood contrast over the whole bank.
@@ -31,8 +33,10 @@ class DNALoss(nn.Module):
     ``self_index`` for that.
 
     *Relations*: with the query's other view as the only positive this is MoCo's InfoNCE; with all
-    texts of its own class it is the supervised contrastive loss. `dnalib.theory.decompose`
-    writes it as alignment to the neighborhood's center plus a log-sum-exp.
+    texts of its own class it is the supervised contrastive loss. With `rank_weights` as
+    ``weights``, unfiltered neighbors and the query itself as the positive of rank 0 it is DOWN's
+    loss, which is why DOWN has no class of its own. `dnalib.theory.decompose` writes it as
+    alignment to the neighborhood's center plus a log-sum-exp.
 
     References
     ----------
@@ -49,9 +53,7 @@ class DNALoss(nn.Module):
 
     def __init__(self, temperature: float = 0.07):
         super().__init__()
-        if not temperature > 0:
-            raise ValueError(f"temperature is {temperature}: expected a number above 0")
-        self.temperature = temperature
+        self.temperature = above_zero("temperature", temperature)
 
     def forward(
         self,
@@ -59,6 +61,7 @@ class DNALoss(nn.Module):
         keys: Tensor,
         positives: Tensor,
         self_index: Tensor | None = None,
+        weights: Tensor | None = None,
     ) -> Tensor:
         """Return the mean loss, a scalar.
 
@@ -72,14 +75,63 @@ class DNALoss(nn.Module):
             Indices into ``keys`` of each query's positives, padded with -1.
         self_index : Tensor (b,) int64, optional
             Each query's own place in ``keys``, left out of the denominator.
+        weights : Tensor (b, p) or (p,), optional
+            Not negative; the mean over positives becomes a weighted one. Default: all equal.
         """
         logits = queries @ keys.T / self.temperature
-        kept = positives >= 0
-        positive_logits = logits.gather(1, positives.clamp(min=0))
-        if self_index is not None:
-            # Out of place: the logits' values are still needed for the gradient of the gather.
-            logits = logits.scatter(1, self_index[:, None], -torch.inf)
-        counts = kept.sum(1)
-        mean_positive = (positive_logits * kept).sum(1) / counts.clamp(min=1)
-        losses = (torch.logsumexp(logits, dim=1) - mean_positive)[counts > 0]
-        return losses.mean() if len(losses) else queries.sum() * 0
+        return neighborhood_nll(logits, positives, self_index, weights)
+
+
+def neighborhood_nll(
+    logits: Tensor,
+    positives: Tensor,
+    self_index: Tensor | None = None,
+    weights: Tensor | None = None,
+    log_factors: Tensor | None = None,
+) -> Tensor:
+    r"""Return the mean over queries of :math:`-\sum_j w_j \log p_{ij} / \sum_j w_j`, a scalar.
+
+    Parameters
+    ----------
+    logits : Tensor (b, n)
+        Of each query to every key.
+    positives, self_index, weights
+        As in `DNALoss.forward`.
+    log_factors : Tensor (b, n), optional
+        Logarithm of the factor that multiplies each key's term of the denominator.
+    """
+    weights = (positives >= 0).to(logits) * (1 if weights is None else weights)
+    positive_logits = logits.gather(1, positives.clamp(min=0))
+    if log_factors is not None:
+        logits = logits + log_factors
+    if self_index is not None:
+        # Out of place: the logits' values are still needed for the gradient of the gather.
+        logits = logits.scatter(1, self_index[:, None], -torch.inf)
+    totals = weights.sum(1)
+    counts = totals > 0
+    mean_positive = (positive_logits * weights).sum(1) / totals.where(counts, 1)
+    losses = (torch.logsumexp(logits, dim=1) - mean_positive)[counts]
+    return losses.mean() if len(losses) else logits.nan_to_num(neginf=0).sum() * 0
+
+
+def rank_weights(k: int, base: float) -> Tensor:
+    r"""Return DOWN's weights :math:`b^{-r/k}` of the ranks 0 (the query itself) to k, ``(k + 1,)``.
+
+    Parameters
+    ----------
+    k : int
+        Neighbors, the query itself not counted.
+    base : float
+        The larger, the less a far neighbor counts: the last one counts ``1 / base``.
+
+    References
+    ----------
+    An et al., Down: Dynamic Order Weighted Network for Fine-grained Category Discovery, 2024.
+
+    Examples
+    --------
+    >>> rank_weights(2, 4.0)
+    tensor([1.0000, 0.5000, 0.2500])
+    """
+    above_zero("k", k)
+    return above_zero("base", base) ** (-torch.arange(k + 1) / k)
