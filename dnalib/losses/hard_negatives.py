@@ -70,7 +70,7 @@ def mix_hard_negatives(
     far = similarity.topk(min(n_far, len(unlabeled)), dim=1, largest=False).indices
     far = far.repeat(1, repeats * len(SHARES))
     drawn = torch.randint(len(labeled), far.shape, generator=generator).to(far.device)
-    shares = torch.tensor(SHARES, device=far.device).repeat_interleave(far.shape[1] // len(SHARES))
+    shares = queries.new_tensor(SHARES).repeat_interleave(far.shape[1] // len(SHARES))
     # The similarity of a mix follows from those of its parts, so that only the chosen are made.
     products = (unlabeled @ labeled.T)[far, drawn]
     norms = (shares**2 + (1 - shares) ** 2 + 2 * shares * (1 - shares) * products).sqrt()

@@ -103,7 +103,7 @@ class ISIFLoss(nn.Module):
         own = order[:, None] == order
         positive = own.roll(len(rows) // 2, dims=1)
         weight = self.spread or 1.0
-        weights = torch.where(positive, 1.0, weight).to(rows).masked_fill(own, 0)
+        weights = torch.full_like(logits, weight).masked_fill(positive, 1).masked_fill(own, 0)
         denominators = torch.logsumexp(logits + weights.log(), dim=1, keepdim=True)
         log_p = logits - denominators
         return -(log_p[positive].sum() + self._spreading(log_p, own | positive)) / len(rows)

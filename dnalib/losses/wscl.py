@@ -84,7 +84,8 @@ class WSCLLoss(nn.Module):
         """
         same_shape("deep", deep, "shallow", shallow)
         alike = coarse[:, None] == coarse
-        weights = torch.where(alike, self.same, self.different).to(deep).fill_diagonal_(0)
+        weights = deep.new_full(alike.shape, self.different)
+        weights = weights.masked_fill(alike, self.same).fill_diagonal_(0)
         rows, labels = self._queued(deep)
         in_queue = (coarse[:, None] == labels).to(deep)
         repulsion = (

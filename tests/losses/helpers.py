@@ -16,7 +16,7 @@ def two_views(n, d, seed=0):
 
 
 def dot(a, b):
-    return sum(float(x) * float(y) for x, y in zip(a, b, strict=True))
+    return sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True))
 
 
 def log_sum_exp(values):

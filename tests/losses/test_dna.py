@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnalib.losses import DNALoss
+from dnalib.losses import DNALoss, rank_weights
 
 
 def unit_rows(n, d, generator):
@@ -101,3 +101,54 @@ def test_small_temperatures_do_not_overflow():
 def test_bad_temperature_is_one_sentence(temperature):
     with pytest.raises(ValueError, match="expected a number above 0"):
         DNALoss(temperature)
+
+
+@given(st.integers(2, 10), st.integers(1, 4), st.integers(0, 9999), st.booleans())
+def test_weights_equal_the_loop_over_the_weighted_formula(n, p, seed, exclude_self):
+    queries, keys, positives, own = make_case(n, 4, p, seed)
+    own = own if exclude_self else None
+    weights = torch.rand(positives.shape, generator=torch.Generator().manual_seed(seed)).double()
+    expected = []
+    for i in range(len(queries)):
+        kept = [c for c in range(p) if positives[i, c] >= 0]
+        if kept:
+            single = [
+                naive_loss(
+                    queries[i : i + 1], keys, positives[i : i + 1, c : c + 1], 0.5,
+                    None if own is None else own[i : i + 1],
+                )
+                for c in kept
+            ]  # fmt: skip
+            total = sum(float(weights[i, c]) for c in kept)
+            terms = zip(kept, single, strict=True)
+            expected.append(sum(float(weights[i, c]) * v for c, v in terms) / total)
+    expected = sum(expected) / len(expected) if expected else 0.0
+    loss = DNALoss(0.5)(queries, keys, positives, own, weights)
+    assert loss.item() == pytest.approx(expected, abs=1e-10)
+
+
+def test_equal_weights_change_nothing_and_weights_of_zero_drop():
+    queries, keys, positives, own = make_case(9, 4, 3, 5)
+    loss = DNALoss()
+    plain = loss(queries, keys, positives, own)
+    assert loss(queries, keys, positives, own, torch.full((3,), 0.3).double()).item() == (
+        pytest.approx(plain.item(), abs=1e-12)
+    )
+    dropped = torch.where(torch.arange(3) == 2, -1, positives)
+    weights = torch.tensor([1.0, 1.0, 0.0])
+    assert loss(queries, keys, positives, own, weights).item() == pytest.approx(
+        loss(queries, keys, dropped, own).item(), abs=1e-12
+    )
+
+
+@given(st.integers(1, 30), st.floats(1.0, 200.0))
+def test_rank_weights_fall_from_one_to_one_over_base(k, base):
+    weights = rank_weights(k, base).tolist()
+    assert len(weights) == k + 1
+    assert weights == pytest.approx([base ** (-r / k) for r in range(k + 1)], rel=1e-5)
+
+
+@pytest.mark.parametrize(("k", "base"), [(0, 2.0), (3, 0.0)])
+def test_bad_rank_weights_are_one_sentence(k, base):
+    with pytest.raises(ValueError, match="is 0.*: expected a number above 0"):
+        rank_weights(k, base)

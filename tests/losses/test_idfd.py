@@ -20,10 +20,7 @@ def naive_discrimination(features, indices, memory, temperature):
 
 
 def naive_decorrelation(features, temperature):
-    columns = []
-    for column in features.T.tolist():
-        norm = math.sqrt(sum(x * x for x in column))
-        columns.append([x / norm for x in column])
+    columns = [column / math.sqrt(dot(column, column)) for column in features.T]
     losses = []
     for i, column in enumerate(columns):
         logits = [dot(column, other) / temperature for other in columns]
