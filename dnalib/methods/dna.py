@@ -18,6 +18,7 @@ class DNAObjective(CoarseCrossEntropy):
     """
 
     needs_neighbors = True
+    term = "dna"
 
     def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
         super().__init__(dim, n_coarse, config)
@@ -37,10 +38,10 @@ class DNAObjective(CoarseCrossEntropy):
         return graph
 
     def forward(self, step: Step) -> dict[str, Tensor]:
-        """Return the terms ``ce`` and, after pretraining, ``dna``."""
+        """Return the terms ``ce`` and, after pretraining, the one of the neighborhoods."""
         terms = super().forward(step)
         if not self._pretraining:
-            terms["dna"] = self._neighborhood_loss(step)
+            terms[self.term] = self._neighborhood_loss(step)
         return terms
 
     def _neighborhood_loss(self, step: Step) -> Tensor:

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dnalib.methods.dna import DNAObjective
+from dnalib.methods.down import DOWNObjective
+from dnalib.methods.isif import ISIFObjective
+from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
+from dnalib.methods.star import STARObjective
 from dnalib.training import CoarseCrossEntropy, Objective, TrainingConfig
 
 
@@ -55,6 +59,41 @@ METHODS: dict[str, Method] = {
             "DNA",
             "An et al., Denoised Neighborhood Aggregation, EMNLP 2023",
             objective=DNAObjective,
+        ),
+        Method(
+            "simcse",
+            "SimCSE",
+            "Gao et al., SimCSE, EMNLP 2021; two views by dropout, no labels",
+            objective=SimCSEObjective,
+            settings={"view": "none", "temperature": 0.05},
+        ),
+        Method(
+            "simcse-ce",
+            "SimCSE + coarse cross-entropy",
+            "the 'SimCSE + CE' of DNA's tables",
+            objective=SimCSECoarseObjective,
+            settings={"view": "none", "temperature": 0.05},
+        ),
+        Method(
+            "isif",
+            "Instance spreading",
+            "Ye et al., ISIF, CVPR 2019, its released loss; two views by token dropping, no labels",
+            objective=ISIFObjective,
+            settings={"temperature": 0.1},
+        ),
+        Method(
+            "down",
+            "DOWN",
+            "An et al., Dynamic Order Weighted Network; without its masked-language pretraining",
+            objective=DOWNObjective,
+            settings={"filters": ()},
+        ),
+        Method(
+            "star",
+            "STAR-DOWN",
+            "an early release by DOWN's authors, which may differ from the paper",
+            objective=STARObjective,
+            settings={"filters": ()},
         ),
     )
 }

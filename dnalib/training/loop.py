@@ -162,6 +162,7 @@ class Trainer:
                 coarse=self.coarse[indices].to(self.device),
                 bank=self.bank,
                 graph=self.graph,
+                second=self._second_queries(indices, generator),
             )
         )
         self._descend(sum(terms.values()))
@@ -169,6 +170,11 @@ class Trainer:
             self._update_momentum()
             self.bank[indices.to(self.device)] = keys
         return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _second_queries(self, indices: Tensor, generator: torch.Generator) -> Tensor | None:
+        if not self.objective.needs_second_view:
+            return None
+        return normalize(self.encoder(self.view(self.store, indices, generator)))
 
     @torch.no_grad()
     def _momentum_keys(self, batch) -> Tensor | None:

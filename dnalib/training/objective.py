@@ -33,6 +33,8 @@ class Step:
         Unit keys of all training texts, detached.
     graph : NeighborGraph or None
         The neighbors as mined before this epoch.
+    second : Tensor (b, d) or None
+        Unit features of another view of the same texts, with gradients.
     """
 
     indices: Tensor
@@ -42,6 +44,7 @@ class Step:
     coarse: Tensor
     bank: Tensor | None
     graph: NeighborGraph | None
+    second: Tensor | None = None
 
 
 class Objective(nn.Module):
@@ -51,9 +54,12 @@ class Objective(nn.Module):
     ----------
     needs_neighbors : bool
         Whether the loop keeps a momentum encoder and a bank, and mines neighbors.
+    needs_second_view : bool
+        Whether the loop encodes another view of every batch.
     """
 
     needs_neighbors = False
+    needs_second_view = False
 
     def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph:
         """Return this epoch's neighbors, given the refilled bank ``(n, d)``."""

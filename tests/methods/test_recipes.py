@@ -1,0 +1,132 @@
+"""What each recipe hands to its loss, on small texts with a tiny BERT."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from dnalib.losses import DNALoss, ISIFLoss, SimCSELoss
+from dnalib.methods import get_method, run
+from dnalib.methods.down import DOWNObjective
+from dnalib.methods.isif import ISIFObjective
+from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
+from dnalib.methods.star import STARObjective
+from dnalib.training import Step, TrainingConfig
+from tests.helpers import make_texts, make_tiny_bert
+
+SMALL = {"batch_size": 8, "k": 5, "progress": False}
+BATCH = torch.tensor([7, 3, 12])
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory):
+    return str(make_tiny_bert(tmp_path_factory.mktemp("bert"), pooling="mean"))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
+
+
+def make_step():
+    bank = torch.nn.functional.normalize(torch.randn(20, 6, generator=torch.Generator()))
+    queries = bank[BATCH].roll(1, 1)
+    coarse = torch.arange(20) % 2
+    return Step(BATCH, queries, queries, queries, coarse[BATCH], bank, None, bank[BATCH])
+
+
+def mined(objective, epoch):
+    step = make_step()
+    graph = objective.mine(step.bank.numpy(), np.arange(20) % 2, epoch)
+    return replace(step, graph=graph)
+
+
+def config(method, **settings):
+    return TrainingConfig(**{**get_method(method).settings, **settings})
+
+
+def test_simcse_contrasts_the_two_views():
+    step = make_step()
+    terms = SimCSEObjective(6, 2, config("simcse"))(step)
+    assert terms == {"simcse": SimCSELoss(0.05)(step.queries, step.second)}
+    both = SimCSECoarseObjective(6, 2, config("simcse-ce"))(step)
+    assert set(both) == {"ce", "simcse"} and both["simcse"] == terms["simcse"]
+
+
+def test_isif_spreads_the_two_views():
+    step = make_step()
+    terms = ISIFObjective(6, 2, config("isif"))(step)
+    assert terms == {"isif": ISIFLoss(0.1)(step.queries, step.second)}
+
+
+def test_views_by_dropout_alone_differ(tiny_bert, monkeypatch):
+    seen = []
+    forward = SimCSEObjective.forward
+
+    def look(self, step):
+        seen.append((step.queries.detach(), step.second.detach()))
+        return forward(self, step)
+
+    monkeypatch.setattr(SimCSEObjective, "forward", look)
+    run(make_texts(40), "simcse", encoder=tiny_bert, epochs=1, **SMALL)
+    assert len(seen) == 5
+    assert not any(torch.equal(*views) for views in seen)
+
+
+@pytest.mark.parametrize("method", ["simcse", "isif"])
+def test_methods_without_labels_do_not_look_at_them(tiny_bert, method):
+    data = make_texts(40)
+    flipped = replace(data, train=replace(data.train, coarse=1 - data.train.coarse))
+    one, other = (run(d, method, encoder=tiny_bert, epochs=2, **SMALL) for d in (data, flipped))
+    np.testing.assert_array_equal(one.train_features, other.train_features)
+
+
+def test_down_has_itself_as_rank_0_and_all_neighbors_by_rank():
+    objective = DOWNObjective(6, 2, config("down", k=4, epochs=20)).eval()
+    step = mined(objective, epoch=0)
+    assert step.graph.kept_share == 1
+    positives = torch.from_numpy(np.column_stack([BATCH, step.graph.indices[BATCH.numpy()]]))
+    weights = torch.tensor([150 ** (-rank / 4) for rank in range(5)])
+    expected = DNALoss(0.07)(step.queries, step.bank, positives, weights=weights)
+    torch.testing.assert_close(objective(step)["down"], expected)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "pretrain", "bases"),
+    [
+        (20, 0, [150] * 5 + [10] * 5 + [5] * 5 + [2] * 5),
+        (6, 2, [150, 150, 150, 10, 5, 2]),
+        (2, 0, [150, 5]),
+        (1, 1, [150]),
+    ],
+)
+def test_bases_of_down_are_spread_over_the_epochs_trained(epochs, pretrain, bases):
+    settings = config("down", epochs=epochs, pretrain_epochs=pretrain)
+    objective = DOWNObjective(6, 2, settings)
+    assert [objective._base(epoch) for epoch in range(epochs)] == bases
+
+
+def test_star_without_its_divergences_is_down():
+    down = DOWNObjective(6, 2, config("down", k=4))
+    star = STARObjective(6, 2, config("star", k=4))
+    star.contrast.divergence_weight = 0
+    torch.nn.init.zeros_(star.contrast.log_base)
+    star.head.load_state_dict(down.head.state_dict())
+    down, star = down.eval(), star.eval()
+    expected, got = (objective(mined(objective, 0)) for objective in (down, star))
+    torch.testing.assert_close(got["star"], expected["down"])
+    assert got["ce"] == expected["ce"]
+
+
+def test_star_trains_its_base_and_its_head():
+    objective = STARObjective(6, 2, config("star", k=4))
+    sum(objective(mined(objective, 0)).values()).backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in objective.parameters())
+
+
+@pytest.mark.parametrize("method", ["simcse-ce", "down", "star"])
+def test_training_lowers_the_loss(tiny_bert, method):
+    settings = {**SMALL, "learning_rate": 3e-3}
+    history = run(make_texts(80), method, encoder=tiny_bert, epochs=6, **settings).history
+    assert history["loss_ce"].iloc[-1] < 0.9 * history["loss_ce"].iloc[0]
