@@ -155,8 +155,10 @@ class HIERLoss(nn.Module):
         return (hinges * different).mean()
 
     def _sample(self, reach: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Draw a proxy a row by Gumbel softmax over minus ``reach (t, p)``, one-hot, with the
-        gradient of the softmax."""
+        """Draw a proxy for each row of ``reach (t, p)`` by Gumbel softmax, the nearer the likelier.
+
+        One-hot in value, with the gradient of the softmax.
+        """
         uniform = torch.rand(reach.shape, generator=generator, dtype=reach.dtype)
         noise = -torch.log(-torch.log(uniform.clamp(min=1e-20))).to(reach.device)
         soft = (noise - reach / self.temperature).softmax(1)

@@ -98,7 +98,9 @@ class FeatureQueue(nn.Module):
     @torch.no_grad()
     def update(self, features: Tensor, labels: Tensor | None = None) -> None:
         """Put ``features (b, d)``, and ``labels (b,)`` if they have any, over the oldest."""
-        size, dropped = len(self.slots), max(0, len(features) - len(self.slots))
+        size = len(self.slots)
+        # Of more features than slots only the last are written: no slot twice, in no set order.
+        dropped = max(0, len(features) - size)
         order = torch.arange(dropped, len(features), device=self.slots.device)
         places = (int(self.enqueued) + order) % size
         self.slots[places] = features[dropped:].to(self.slots)

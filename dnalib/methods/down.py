@@ -40,7 +40,7 @@ class DOWNObjective(DNAObjective):
         return self.contrast(step.queries, step.bank, positives, weights=weights)
 
     def _ranked(self, step: Step) -> tuple[Tensor, Tensor]:
-        """Return the positives by rank, the text itself first, ``(b, k + 1)``, and their weights."""
+        """Return positives by rank ``(b, k + 1)``, the text itself first, and their weights."""
         neighbors = torch.from_numpy(self._positives[step.indices.cpu().numpy()])
         positives = torch.cat([step.indices[:, None], neighbors.to(step.indices.device)], dim=1)
         return positives, self._weights.to(step.queries)

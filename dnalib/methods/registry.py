@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dnalib.methods.dna import DNAObjective
+from dnalib.methods.dna_hier import HierarchicalDNAObjective
 from dnalib.methods.down import DOWNObjective
 from dnalib.methods.isif import ISIFObjective
+from dnalib.methods.ntxent import NTXentObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
 from dnalib.training import CoarseCrossEntropy, Objective, TrainingConfig
@@ -75,6 +77,13 @@ METHODS: dict[str, Method] = {
             settings={"view": "none", "temperature": 0.05},
         ),
         Method(
+            "ntxent",
+            "NT-Xent",
+            "Chen et al., SimCLR, ICML 2020; two views by token dropping, no labels",
+            objective=NTXentObjective,
+            settings={"temperature": 0.1},
+        ),
+        Method(
             "isif",
             "Instance spreading",
             "Ye et al., ISIF, CVPR 2019, its released loss; two views by token dropping, no labels",
@@ -94,6 +103,12 @@ METHODS: dict[str, Method] = {
             "an early release by DOWN's authors, which may differ from the paper",
             objective=STARObjective,
             settings={"filters": ()},
+        ),
+        Method(
+            "dna-hier",
+            "DNA + HIER",
+            "DNA with the regularizer of Kim et al., HIER, CVPR 2023; a combination of our own",
+            objective=HierarchicalDNAObjective,
         ),
     )
 }

@@ -106,9 +106,12 @@ def test_a_proxy_is_never_an_ancestor_of_itself(monkeypatch):
     loss = HIERLoss(3, n_proxies=6, neighbors=3, draws=20).double()
     drawn = []
     sample = loss._sample
-    monkeypatch.setattr(
-        loss, "_sample", lambda reach, generator: drawn.append(sample(reach, generator)) or drawn[-1]
-    )
+
+    def look(reach, generator):
+        drawn.append(sample(reach, generator))
+        return drawn[-1]
+
+    monkeypatch.setattr(loss, "_sample", look)
     among = distance(loss.proxies, loss.proxies).detach()
     loss._term(-among, among, seeded(0), torch.eye(6, dtype=torch.bool))
     triplets = sample_triplets(-among, 3, 20, seeded(0))
@@ -129,6 +132,20 @@ def test_gumbel_draws_follow_the_softmax():
     reach = torch.tensor([0.1, 0.4, 0.9, 0.2])
     shares = loss._sample(reach.expand(20_000, 4), seeded(0)).mean(0)
     torch.testing.assert_close(shares, (-reach / 0.5).softmax(0), rtol=0, atol=0.015)
+
+
+def test_ancestors_are_one_hot_with_the_gradient_of_the_softmax():
+    loss = HIERLoss(2, n_proxies=5, temperature=0.5)
+    reach = torch.rand(6, 5, generator=seeded(1), dtype=torch.float64).requires_grad_()
+    values = torch.rand(6, 5, generator=seeded(2), dtype=torch.float64)
+    chosen = loss._sample(reach, seeded(0))
+    torch.testing.assert_close(chosen, (chosen > 0.5).double())
+    (chosen * values).sum().backward()
+    uniform = torch.rand(6, 5, generator=seeded(0), dtype=torch.float64)
+    again = reach.detach().requires_grad_()
+    soft = (-torch.log(-torch.log(uniform)) - again / 0.5).softmax(1)
+    (soft * values).sum().backward()
+    torch.testing.assert_close(reach.grad, again.grad, rtol=0, atol=1e-10)
 
 
 def test_gradients_in_float64_where_no_ancestor_changes():

@@ -47,7 +47,9 @@ def test_paper_form_equals_the_loop(n, d, seed, temperature):
     assert loss.item() == pytest.approx(naive_paper(first, second, temperature), abs=1e-10)
 
 
-@given(SIZES, st.integers(2, 5), SEEDS, st.sampled_from([0.5, 1.0]), st.sampled_from([1.0, 1.4, 3.0]))
+@given(
+    SIZES, st.integers(2, 5), SEEDS, st.sampled_from([0.5, 1.0]), st.sampled_from([1.0, 1.4, 3.0])
+)  # fmt: skip
 def test_released_form_equals_the_loop(n, d, seed, temperature, spread):
     first, second = two_views(n, d, seed)
     loss = ISIFLoss(temperature, spread)(first, second)

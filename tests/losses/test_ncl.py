@@ -44,7 +44,8 @@ def test_equals_the_loop_over_the_formula(b, q, d, k, seed, form, alpha, h):
 def test_released_weights_lose_mass_where_the_view_is_among_the_nearest():
     queries, queue = unit_rows(1, 3), unit_rows(6, 3, 1)
     similarities = torch.cat([torch.ones(1, 1).double(), queries @ queue.T], dim=1)
-    released, paper = (NCLLoss(4, form=form)._targets(similarities) for form in ("released", "paper"))
+    released = NCLLoss(4, form="released")._targets(similarities)
+    paper = NCLLoss(4, form="paper")._targets(similarities)
     assert released.sum().item() == pytest.approx(0.2 + 0.8 * 3 / 4)
     assert paper.sum().item() == pytest.approx(1)
     similarities[0, 0] = -1.0

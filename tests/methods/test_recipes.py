@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from dnalib.losses import DNALoss, ISIFLoss, SimCSELoss
+from dnalib.hyperbolic import to_ball
+from dnalib.losses import DNALoss, ISIFLoss, NTXentLoss, SimCSELoss
 from dnalib.methods import get_method, run
+from dnalib.methods.dna import DNAObjective
+from dnalib.methods.dna_hier import HierarchicalDNAObjective
 from dnalib.methods.down import DOWNObjective
 from dnalib.methods.isif import ISIFObjective
+from dnalib.methods.ntxent import NTXentObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
 from dnalib.training import Step, TrainingConfig
@@ -54,6 +58,12 @@ def test_simcse_contrasts_the_two_views():
     assert set(both) == {"ce", "simcse"} and both["simcse"] == terms["simcse"]
 
 
+def test_ntxent_contrasts_the_two_views():
+    step = make_step()
+    terms = NTXentObjective(6, 2, config("ntxent"))(step)
+    assert terms == {"ntxent": NTXentLoss(0.1)(step.queries, step.second)}
+
+
 def test_isif_spreads_the_two_views():
     step = make_step()
     terms = ISIFObjective(6, 2, config("isif"))(step)
@@ -74,7 +84,7 @@ def test_views_by_dropout_alone_differ(tiny_bert, monkeypatch):
     assert not any(torch.equal(*views) for views in seen)
 
 
-@pytest.mark.parametrize("method", ["simcse", "isif"])
+@pytest.mark.parametrize("method", ["simcse", "ntxent", "isif"])
 def test_methods_without_labels_do_not_look_at_them(tiny_bert, method):
     data = make_texts(40)
     flipped = replace(data, train=replace(data.train, coarse=1 - data.train.coarse))
@@ -117,6 +127,27 @@ def test_star_without_its_divergences_is_down():
     expected, got = (objective(mined(objective, 0)) for objective in (down, star))
     torch.testing.assert_close(got["star"], expected["down"])
     assert got["ce"] == expected["ce"]
+
+
+def test_hier_is_added_to_dna_on_points_in_the_ball():
+    plain = DNAObjective(6, 2, config("dna", k=4, m=3)).eval()
+    objective = HierarchicalDNAObjective(6, 2, config("dna-hier", k=4, m=3)).eval()
+    objective.head.load_state_dict(plain.head.state_dict())
+    objective.hierarchy.neighbors = 3
+    step = mined(objective, 0)
+    rng = torch.Generator().manual_seed(1)
+    texts = torch.arange(12)
+    features = torch.randn(12, 6, generator=rng).requires_grad_()
+    step = replace(step, indices=texts, queries=step.bank[:12], features=features, coarse=texts % 2)
+    torch.manual_seed(0)
+    terms = objective(step)
+    torch.manual_seed(0)
+    points = to_ball(objective.projection(features))
+    assert terms["hier"] == 0.5 * objective.hierarchy(points, texts % 2) > 0
+    mined(plain, 0)
+    assert plain(step).items() <= terms.items()
+    terms["hier"].backward()
+    assert features.grad.abs().sum() > 0
 
 
 def test_star_trains_its_base_and_its_head():
