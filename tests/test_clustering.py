@@ -13,6 +13,7 @@ from dnalib.clustering import (
     kmeans,
     nmi,
     score,
+    score_over_seeds,
 )
 
 PERFECT = {"acc": 100.0, "ari": 100.0, "nmi": 100.0}
@@ -218,3 +219,12 @@ def test_labels_must_be_paired(function, true, predicted):
 def test_features_and_fine_labels_must_be_paired():
     with pytest.raises(ValueError, match="features have 3 rows but there are 2 fine labels"):
         cluster_and_score(np.zeros((3, 2)), [0, 1])
+
+
+def test_score_over_seeds_is_one_clustering_a_seed():
+    features = np.random.default_rng(0).normal(size=(60, 5))
+    fine = np.arange(60) % 7
+    rows = score_over_seeds(features, fine, n_clusters=7, n_init=1, seeds=(3, 8))
+    assert [row.pop("seed") for row in rows] == [3, 8]
+    assert rows == [cluster_and_score(features, fine, n_init=1, seed=seed) for seed in (3, 8)]
+    assert rows[0] != rows[1]
