@@ -1,6 +1,5 @@
 """The machine and the versions that a result was made with."""
 
-import hashlib
 import os
 import platform
 import re
@@ -39,15 +38,6 @@ def installed(name: str) -> str | None:
 def versions(requirements: Path) -> dict[str, str | None]:
     """Return Python's version and the installed version of every pinned package."""
     return {"python": platform.python_version()} | {n: installed(n) for n in pinned(requirements)}
-
-
-def sources_sha256(folder: Path) -> str:
-    """Return one digest over every ``.py`` file under `folder`, names included."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def cores() -> int:

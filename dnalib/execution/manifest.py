@@ -1,13 +1,15 @@
 """What was run, with what, and how it ended: ``manifest.json`` in the results folder."""
 
-import hashlib
 import json
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from dnalib.files import atomic_path, sha256
 
 DONE = "done"
+RUNNING = "running"
+REASONS_SHOWN = 3
 
 
 class Manifest:
@@ -42,18 +44,43 @@ class Manifest:
             with atomic_path(self.path) as path:
                 path.write_text(text + "\n", "utf-8")
 
-    def is_up_to_date(self, name: str, key: str) -> bool:
-        """Say whether `name` is done with exactly this key, and all it made is still there."""
-        entry = self.entry(name)
-        if entry is None or entry.get("outcome") != DONE or entry.get("key") != key:
-            return False
-        artifacts = entry.get("artifacts")
-        return bool(artifacts) and artifacts == self.digests(artifacts)
+    def why_rerun(self, name: str, ingredients: dict[str, object]) -> str:
+        """Say why `name` is not done with exactly these ingredients; nothing when it is.
 
-    def digests(self, names) -> dict[str, str]:
+        Parameters
+        ----------
+        name : str
+            The notebook.
+        ingredients : dict
+            All that its results depend on (see `ingredients.of`).
+
+        Returns
+        -------
+        str
+            Such as ``"parameter epochs 8 -> 4; dnalib.neighbors changed"``.
+        """
+        entry = self.entry(name)
+        if entry is None:
+            return "never run"
+        outcome = entry.get("outcome")
+        if outcome != DONE:
+            return "last run did not end" if outcome == RUNNING else f"last run: {outcome}"
+        reasons = [*_changes(entry, ingredients), *self._harm(entry.get("artifacts"))]
+        more = len(reasons) - REASONS_SHOWN
+        return "; ".join(reasons[:REASONS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+    def digests(self, names: Iterable[str]) -> dict[str, str]:
         """Return the SHA-256 of those of `names` (relative to the manifest) that are files."""
         paths = {name: self.path.parent / name for name in names}
         return {name: sha256(path) for name, path in paths.items() if path.is_file()}
+
+    def _harm(self, artifacts: object) -> list[str]:
+        """Return what has become of the files that a notebook made."""
+        if not artifacts or not isinstance(artifacts, dict):
+            return ["artifact missing: the manifest names none"]
+        found = self.digests(artifacts)
+        missing = [f"artifact missing: {name}" for name in artifacts if name not in found]
+        return missing + [f"artifact changed: {n}" for n in found if found[n] != artifacts[n]]
 
     def _read(self) -> dict[str, dict]:
         if not self.path.exists():
@@ -66,6 +93,27 @@ class Manifest:
             return {}
 
 
-def key_of(**ingredients) -> str:
-    """Return one digest over everything that a result depends on (JSON data, by name)."""
-    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
+def _changes(entry: dict, now: dict[str, object]) -> list[str]:
+    """Return a phrase for every ingredient that is not as it was."""
+
+    def changed(kind: str) -> list[tuple[str, object, object]]:
+        before = entry.get(kind)
+        before = before if isinstance(before, dict) else {}
+        names = sorted(before.keys() | now[kind].keys())
+        pairs = [(name, before.get(name), now[kind].get(name)) for name in names]
+        return [(name, old, new) for name, old, new in pairs if _shown(old) != _shown(new)]
+
+    source = ["source changed"] if entry.get("source_sha256") != now["source_sha256"] else []
+    return [
+        *source,
+        *(f"parameter {n} {_shown(old)} -> {_shown(new)}" for n, old, new in changed("values")),
+        *(f"{name} changed" for name, _, _ in changed("modules")),
+        *(f"data {name} changed" for name, _, _ in changed("data")),
+        *(f"package {n} {_shown(old)} -> {_shown(new)}" for n, old, new in changed("versions")),
+    ]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)  # True is not 1 here

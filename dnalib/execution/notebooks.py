@@ -23,12 +23,15 @@ class Notebook:
         Name and default of each parameter, in the order of its ``parameters`` cell.
     source_sha256 : str
         Digest of the cells' types and sources; outputs and metadata do not count.
+    codes : tuple of str
+        The sources of its code cells.
     """
 
     path: Path
     title: str
     parameters: dict[str, object]
     source_sha256: str
+    codes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -79,7 +82,8 @@ def read(path: Path) -> Notebook:
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{path.name} is not a Jupyter notebook (version 4).") from None
     digest = hashlib.sha256(json.dumps(sources).encode()).hexdigest()
-    return Notebook(path, _title(sources, path), _parameters(cells, path.name), digest)
+    codes = tuple(source for kind, source in sources if kind == "code")
+    return Notebook(path, _title(sources, path), _parameters(cells, path.name), digest, codes)
 
 
 def source_of(cell: dict) -> str:

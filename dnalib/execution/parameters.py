@@ -4,6 +4,7 @@ papermill only warns about a name that the notebook does not declare and runs it
 here a wrong name or a value of the wrong kind is an error before anything runs.
 """
 
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from dnalib.execution.notebooks import Notebook, suggest
 OUTPUT_DIR = "output_dir"
 EVERY_NOTEBOOK = "all"
 TIMEOUTS = {"cell_timeout": 1800, "notebook_timeout": 7200}  # seconds
+
+
+class InvalidParameters(ValueError):
+    """A parameter, or its value, is not one that a notebook takes."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, object]:
 
     Raises
     ------
-    ValueError
+    InvalidParameters
         When a text has no ``=`` or no name before it.
 
     Examples
@@ -110,7 +115,7 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, object]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip().isidentifier():
-            raise ValueError(f"-p got {text!r}; expected NAME=VALUE, such as -p seed=1.")
+            raise InvalidParameters(f"-p got {text!r}; expected NAME=VALUE, such as -p seed=1.")
         overrides[name.strip()] = _literal(value.strip())
     return overrides
 
@@ -124,7 +129,7 @@ def _literal(text: str) -> object:
         return PYTHON_WORDS[text]
     try:
         document = tomllib.loads(f"value = {text}")
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter from a thousand brackets
         return text
     # More than one key would mean that the text went on after its value.
     plain = len(document) == 1 and isinstance(document["value"], bool | int | float | str | list)
@@ -136,25 +141,31 @@ def check(values: dict[str, object], notebook: Notebook) -> None:
 
     Raises
     ------
-    ValueError
+    InvalidParameters
         When it does not.
     """
     if OUTPUT_DIR not in notebook.parameters:
-        raise ValueError(
+        raise InvalidParameters(
             f"{notebook.name} declares no {OUTPUT_DIR!r} in a cell tagged 'parameters'; "
             "without it the notebook's results could not be found."
         )
     for name, value in values.items():
         if name == OUTPUT_DIR:
-            raise ValueError(f"{OUTPUT_DIR!r} is set for each notebook; use --output instead.")
+            raise InvalidParameters(
+                f"{OUTPUT_DIR!r} is set for each notebook; use --output instead."
+            )
         if name not in notebook.parameters:
             own = [n for n in notebook.parameters if n != OUTPUT_DIR]
-            raise ValueError(
+            raise InvalidParameters(
                 f"{notebook.name} has no parameter {name!r}; {suggest(name, own)}."
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidParameters(
+                f"{notebook.name} was given {name}={value}; expected a finite number."
             )
         default = notebook.parameters[name]
         if None not in (value, default) and _kind(value) != _kind(default):
-            raise ValueError(
+            raise InvalidParameters(
                 f"{notebook.name} was given {name}={value!r}, {_kind(value)}; expected "
                 f"{_kind(default)} like its default {default!r}."
             )

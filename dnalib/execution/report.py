@@ -1,5 +1,6 @@
 """What a person is told: progress while it runs, a table at its end, and an index page."""
 
+import contextlib
 import html
 import json
 import shutil
@@ -12,7 +13,9 @@ from typing import TextIO
 from dnalib.execution.manifest import Manifest
 from dnalib.execution.notebooks import Notebook
 from dnalib.execution.parameters import OUTPUT_DIR, Profile
-from dnalib.execution.supervisor import Outcome, Result
+from dnalib.execution.outcomes import Outcome, Result
+from dnalib.execution.plan import Plan
+from dnalib.execution.verify import Comparison
 from dnalib.files import atomic_path
 from dnalib.outputs import METRICS_FILE
 
@@ -43,23 +46,26 @@ class Progress:
         self._started = {}
         self._spoken = {}
         self._cells = {}
+        self._codes = {}
 
-    def start(self, name: str) -> None:
-        """Say that a notebook starts."""
+    def start(self, name: str, reason: str) -> None:
+        """Say that a notebook starts, and why it is run."""
         with self._lock:
             self._started[name] = self._spoken[name] = time.monotonic()
-            self._line(f"{self._place(name)} {name}: started")
+            self._line(f"{self._place(name)} {name}: started at {time.strftime('%X')} ({reason})")
 
     def cell(self, name: str, cell: int, of: int) -> None:
         """Say which code cell a notebook is in."""
         with self._lock:
             now = time.monotonic()
-            self._cells[name] = f"{name}: cell {cell}/{of}, {now - self._started[name]:.0f} s"
+            at, since = self._cells.get(name, (0, now))
+            self._cells[name] = cell, since if cell == at else now
+            self._codes[name] = of
             if self._live:
-                self._renew(" | ".join(self._cells.values()))
+                self._renew(" | ".join(self._sign(each, now) for each in self._cells))
             elif now - self._spoken[name] >= HEARTBEAT_SECONDS:
                 self._spoken[name] = now
-                self._line(f"{self._place(name)} {self._cells[name]}")
+                self._line(f"{self._place(name)} {self._sign(name, now)}")
 
     def end(self, name: str, result: Result) -> None:
         """Say how a notebook ended."""
@@ -69,12 +75,19 @@ class Progress:
             detail = f": {result.detail}" if result.detail else ""
             self._line(f"{self._place(name)} {name}: {result.outcome}{seconds}{detail}")
 
+    def _sign(self, name: str, now: float) -> str:
+        """Return which cell a notebook is in, for how long, and how long it has run."""
+        cell, since = self._cells[name]
+        times = f"for {now - since:.0f} s, {now - self._started[name]:.0f} s in all"
+        return f"{name}: cell {cell}/{self._codes[name]} {times}"
+
     def _place(self, name: str) -> str:
         return f"[{self._order.setdefault(name, len(self._order) + 1)}/{self._total}]"
 
     def _line(self, text: str) -> None:
         self._renew("")
-        print(text, file=self._stream, flush=True)
+        with contextlib.suppress(OSError):  # a full disk under the log, a closed pipe: run on
+            print(text, file=self._stream, flush=True)
 
     def _renew(self, text: str) -> None:
         if self._live:
@@ -90,6 +103,19 @@ def summary(results: dict[str, Result]) -> str:
         for name, r in results.items()
     ]
     return table([("notebook", "outcome", "seconds", ""), *rows])
+
+
+def intentions(plan: Plan, manifest: Manifest) -> str:
+    """Return the table of ``--dry-run``: what would be run, and why."""
+    reasons = [(job.name, plan.why_run(job, manifest)) for job in plan.jobs]
+    rows = [(name, "would run" if why else Outcome.UP_TO_DATE, why) for name, why in reasons]
+    return table([("notebook", "", "why"), *rows])
+
+
+def comparison(comparisons: Sequence[Comparison]) -> str:
+    """Return the table of ``--verify``: each metric as stored and as measured again."""
+    heading = ("notebook", "metric", "stored", "now", "tolerance", "")
+    return table([heading, *(each.row() for each in comparisons)])
 
 
 def listing(notebooks: Sequence[Notebook], profile: Profile) -> str:

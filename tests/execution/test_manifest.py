@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from dnalib.execution import command, environment, supervisor
+from dnalib import environment
+from dnalib.execution import command, supervisor
 from dnalib.execution.manifest import Manifest, key_of
 from dnalib.execution.supervisor import Outcome, Result
 

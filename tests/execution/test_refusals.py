@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnalib.execution import command, environment, supervisor
+from dnalib import environment
+from dnalib.execution import command, supervisor
 from dnalib.execution.notebooks import discover, read_literals, select
 from dnalib.execution.parameters import load_profile, parse_overrides
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dnalib.execution import command, environment
+from dnalib import environment
+from dnalib.execution import command
 from tests.execution.conftest import METRICS
 
 SLEEP = "import time\ntime.sleep(120)"

@@ -1,0 +1,38 @@
+"""All that a notebook's results depend on; its done-mark holds only while none of it changes."""
+
+import json
+from pathlib import Path
+
+from dnalib import environment
+from dnalib.execution import data, modules
+from dnalib.execution.jobs import Job
+from dnalib.execution.parameters import OUTPUT_DIR
+
+
+def of(job: Job, requirements: Path) -> dict[str, object]:
+    """Return what the results of `job` depend on, as JSON data.
+
+    Parameters
+    ----------
+    job : Job
+    requirements : pathlib.Path
+        The file that names the packages whose installed versions count.
+
+    Returns
+    -------
+    dict
+        ``source_sha256`` of the notebook; ``values``, its parameters with their defaults;
+        ``modules``, the digests of the dnalib modules that it uses; ``data``, the stamps of its
+        input files; ``versions`` of Python and the packages.
+    """
+    values = job.notebook.parameters | job.parameters
+    values.pop(OUTPUT_DIR, None)
+    ingredients = {
+        "source_sha256": job.notebook.source_sha256,
+        "values": values,
+        "modules": modules.used(job.notebook),
+        "data": data.stamps(values, job.notebook.path.parent),
+        "versions": environment.versions(requirements),
+    }
+    # As it will be read back from the manifest: a tuple becomes a list.
+    return json.loads(json.dumps(ingredients, default=repr))
