@@ -1,6 +1,7 @@
 """The command line of ``run_all.py``."""
 
 import argparse
+import io
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         nothing was run, 130 after Ctrl-C and 143 after SIGTERM; `outcomes` has the others.
     """
     asked = options.parse(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a title must not break a terminal, or a log
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with one_interrupt():
             return _action(asked)(asked, root)

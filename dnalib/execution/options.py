@@ -18,8 +18,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def one_line(text: str) -> str:
-    """Return `text` with its line breaks, of whatever kind, as spaces."""
-    return " ".join(text.splitlines())
+    """Return `text` on one line, and what is no text in it (bytes of a file name) escaped."""
+    return " ".join(text.splitlines()).encode(errors="backslashreplace").decode()
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

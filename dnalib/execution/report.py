@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import quote
 
 from dnalib.execution.manifest import Manifest
 from dnalib.execution.notebooks import Notebook
@@ -180,7 +181,7 @@ def _index_row(output: Path, notebook: Notebook, entry: dict | None) -> str:
     title = html.escape(notebook.title)
     entry = entry or {"outcome": Outcome.NOT_RUN}
     done = entry["outcome"] == Outcome.DONE
-    link = f'<a href="{html.escape(notebook.name)}.html">{title}</a>' if done else title
+    link = f'<a href="{quote(notebook.name)}.html">{title}</a>' if done else title
     outcome = html.escape(": ".join(filter(None, [entry["outcome"], entry.get("detail")])))
     seconds = f"{entry['seconds']:.1f}" if "seconds" in entry else ""
     metrics = _key_metrics(output / notebook.name / METRICS_FILE) if done else ""

@@ -1,5 +1,7 @@
 """Small projects with small notebooks, made where pytest says."""
 
+import contextlib
+import io
 import json
 import textwrap
 from pathlib import Path
@@ -8,6 +10,9 @@ import nbformat
 import pytest
 from nbformat import v4
 
+from dnalib.execution import command
+
+SLEEP = "import time\ntime.sleep(120)"
 METRICS = """
 from dnalib.outputs import Outputs
 Outputs(output_dir).metrics(seed=seed)
@@ -38,6 +43,14 @@ class Project:
 
     def manifest(self, output="outputs/quick") -> dict:
         return json.loads((self.root / output / "manifest.json").read_text())["notebooks"]
+
+
+def run(project, *arguments):
+    """Return (exit code, what was printed) of a run in this process."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        code = command.main(arguments, root=project.root)
+    return code, printed.getvalue()
 
 
 @pytest.fixture

@@ -5,17 +5,18 @@ import json
 import pytest
 
 from dnalib import environment
-from dnalib.execution import command, supervisor
-from dnalib.execution.manifest import Manifest, key_of
-from dnalib.execution.supervisor import Outcome, Result
+from dnalib.execution import command, modules, supervisor
+from dnalib.execution.manifest import Manifest
+from dnalib.execution.outcomes import Outcome, Result
 
 
 @pytest.fixture
-def runs(project, monkeypatch):
+def runs(project, monkeypatch, capsys):
     """A project whose notebooks take no kernel; calling it returns the names that ran."""
     project.notebook("00_first")
     project.notebook("01_second")
-    monkeypatch.setattr(environment, "sources_sha256", lambda folder: "library 1")
+    monkeypatch.setattr(modules, "used", lambda notebook: {"dnalib.neighbors": "1"})
+    monkeypatch.setenv("DNALIB_DATA", str(project.root / "data"))
     ran = []
 
     def run(job, stop, on_cell):
@@ -32,6 +33,17 @@ def runs(project, monkeypatch):
         assert command.main(arguments, root=project.root) == 0
         return list(ran)
 
+    def reason(name, *arguments):
+        """What --dry-run says of a notebook."""
+        capsys.readouterr()
+        before = sorted(project.root.rglob("*"))
+        assert command.main(["--dry-run", *arguments], root=project.root) == 0
+        assert sorted(project.root.rglob("*")) == before  # and it writes nothing
+        line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith(name))
+        return line.removeprefix(name).strip().removeprefix("would run").strip()
+
+    assert reason("00_first") == "never run"
+    runs.reason = reason
     runs.project = project
     runs.output = project.root / "outputs" / "quick"
     assert runs() == ["00_first", "01_second"]
@@ -48,21 +60,77 @@ def test_source_counts_and_outputs_do_not(runs):
     assert runs() == []
     notebook["cells"][0]["source"] = "# Another title"
     path.write_text(json.dumps(notebook))
+    assert runs.reason("01_second") == "source changed"
+    assert runs.reason("00_first") == "up to date"
     assert runs() == ["01_second"]
 
 
 def test_parameters_count(runs):
+    assert runs.reason("00_first", "-p", "seed=1") == "parameter seed 0 -> 1"
     assert runs("-p", "seed=1") == ["00_first", "01_second"]
     assert runs("-p", "seed=1") == []
     runs.project.profiles('[quick."00_first"]\nseed = 1')
     assert runs() == ["01_second"]  # the first was last run with just this
 
 
-def test_library_and_versions_count(runs, monkeypatch):
-    monkeypatch.setattr(environment, "sources_sha256", lambda folder: "library 2")
+def test_modules_and_versions_count(runs, monkeypatch):
+    monkeypatch.setattr(modules, "used", lambda notebook: {"dnalib.neighbors": "2"})
+    assert runs.reason("00_first") == "dnalib.neighbors changed"
     assert runs() == ["00_first", "01_second"]
-    (runs.project.root / "requirements.txt").write_text("papermill==2.7.0\nnumpy==2.4.6\n")
+    requirements = runs.project.root / "requirements.txt"
+    requirements.write_text("papermill==2.7.0\nnumpy==2.4.6\n")
+    assert runs.reason("01_second") == f"package numpy none -> {environment.installed('numpy')}"
     assert runs() == ["00_first", "01_second"]
+    monkeypatch.setattr(environment, "installed", lambda name: "1.0")
+    assert "; package papermill 2.7.0 -> 1.0" in runs.reason("01_second")
+
+
+def test_data_counts_for_those_who_use_it(runs):
+    file = runs.project.root / "data" / "wos" / "test.tsv"
+    file.parent.mkdir(parents=True)
+    file.write_text("text\tlabel")
+    assert runs() == []
+    parameters = "dataset = 'wos-test'\nseed = 0\noutput_dir = ''"
+    runs.project.notebook("01_second", parameters=parameters)
+    assert runs() == ["01_second"] and runs() == []
+    file.write_text("text\tlabels")
+    assert runs.reason("01_second") == "data wos/test.tsv changed"
+    assert runs() == ["01_second"]
+
+
+def test_data_that_was_downloaded_by_the_run_itself_is_no_change(runs, monkeypatch):
+    file = runs.project.root / "data" / "wos" / "test.tsv"
+    runs.project.notebook("01_second", parameters="dataset = 'wos'\noutput_dir = ''")
+    fake = supervisor.run
+
+    def run(*arguments):
+        file.parent.mkdir(parents=True)
+        file.write_text("text\tlabel")
+        return fake(*arguments)
+
+    monkeypatch.setattr(supervisor, "run", run)
+    assert runs() == ["01_second"] and runs() == []
+
+
+def test_a_file_named_by_a_parameter_is_data(runs):
+    (runs.project.notebooks / "my table.csv").write_text("text,label")
+    runs.project.notebook("01_second", parameters="table = 'my table.csv'\noutput_dir = ''")
+    assert runs() == ["01_second"] and runs() == []
+    (runs.project.notebooks / "my table.csv").write_text("text,label\n")
+    assert runs.reason("01_second") == "data my table.csv changed"
+
+
+def test_long_reasons_are_cut(runs, monkeypatch):
+    many = {f"dnalib.m{i}": "1" for i in range(9)}
+    monkeypatch.setattr(modules, "used", lambda notebook: many)
+    assert runs.reason("00_first") == (
+        "dnalib.m0 changed; dnalib.m1 changed; dnalib.m2 changed; and 7 more"
+    )
+
+
+def test_a_tuple_is_a_list_in_json_and_no_change(runs):
+    runs.project.notebook("01_second", parameters="a = ('x', 'y')\noutput_dir = ''")
+    assert runs() == ["01_second"] and runs() == []
 
 
 @pytest.mark.parametrize(
@@ -72,6 +140,8 @@ def test_library_and_versions_count(runs, monkeypatch):
 def test_artifacts_must_be_there_unchanged(runs, name, harm):
     path = runs.output / name
     path.unlink() if harm == "gone" else path.write_text("{ }")
+    word = "missing" if harm == "gone" else "changed"
+    assert runs.reason("00_first") == f"artifact {word}: {name}"
     assert runs() == ["00_first"]
 
 
@@ -87,35 +157,39 @@ def test_force_runs_everything(runs):
     assert runs("--force", "--only", "1") == ["01_second"]
 
 
-@pytest.mark.parametrize("outcome", ["running", "failed", "interrupted"])
-def test_only_done_is_done(tmp_path, outcome):
+NOTHING = {"source_sha256": "s", "values": {}, "modules": {}, "data": {}, "versions": {}}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        ("done", ""),
+        ("running", "last run did not end"),
+        ("failed", "last run: failed"),
+        ("interrupted", "last run: interrupted"),
+        (None, "last run: None"),
+    ],
+)
+def test_only_done_is_done(tmp_path, outcome, reason):
     manifest = Manifest(tmp_path / "manifest.json")
     (tmp_path / "result").write_text("1")
-    entry = {"key": "k", "artifacts": manifest.digests(["result"])}
-    manifest.record("00", entry | {"outcome": "done"})
-    assert Manifest(manifest.path).is_up_to_date("00", "k")
-    assert not Manifest(manifest.path).is_up_to_date("00", "other")
-    manifest.record("00", entry | {"outcome": outcome})
-    assert not Manifest(manifest.path).is_up_to_date("00", "k")
+    entry = NOTHING | {"artifacts": manifest.digests(["result"]), "outcome": outcome}
+    manifest.record("00", entry)
+    assert Manifest(manifest.path).why_rerun("00", NOTHING) == reason
 
 
-def test_done_without_artifacts_is_not_done(tmp_path):
+@pytest.mark.parametrize("artifacts", [{}, None, ["result"], 1])
+def test_done_without_artifacts_is_not_done(tmp_path, artifacts):
     manifest = Manifest(tmp_path / "manifest.json")
-    manifest.record("00", {"key": "k", "outcome": "done", "artifacts": {}})
-    assert not manifest.is_up_to_date("00", "k")
+    manifest.record("00", NOTHING | {"outcome": "done", "artifacts": artifacts})
+    assert manifest.why_rerun("00", NOTHING).startswith("artifact missing")
 
 
-def test_a_key_depends_on_every_ingredient_and_no_order():
-    assert key_of(a=1, b={"x": 1, "y": 2}) == key_of(b={"y": 2, "x": 1}, a=1)
-    assert len({key_of(a=1, b=2), key_of(a=2, b=1), key_of(a=1), key_of(a="1", b=2)}) == 4
-
-
-def test_sources_digest_sees_content_and_names(tmp_path):
-    (tmp_path / "a.py").write_text("1")
-    digests = [environment.sources_sha256(tmp_path)]
-    (tmp_path / "a.py").write_text("2")
-    digests.append(environment.sources_sha256(tmp_path))
-    (tmp_path / "a.py").rename(tmp_path / "b.py")
-    digests.append(environment.sources_sha256(tmp_path))
-    (tmp_path / "notes.txt").write_text("not a source")
-    assert len(set(digests)) == 3 and environment.sources_sha256(tmp_path) == digests[-1]
+@pytest.mark.parametrize("kind", ["values", "modules", "data", "versions"])
+def test_every_ingredient_counts(tmp_path, kind):
+    manifest = Manifest(tmp_path / "manifest.json")
+    (tmp_path / "result").write_text("1")
+    entry = NOTHING | {"artifacts": manifest.digests(["result"]), "outcome": "done"}
+    for before in ({"a": 2}, {"a": True}, {"b": 1}, {}, 3, None):
+        manifest.record("00", entry | {kind: before})
+        assert manifest.why_rerun("00", NOTHING | {kind: {"a": 1}}) != ""

@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnalib import environment
 from dnalib.execution import command, supervisor
 from dnalib.execution.notebooks import discover, read_literals, select
-from dnalib.execution.parameters import load_profile, parse_overrides
+from dnalib.execution.parameters import check, load_profile, parse_overrides
 
 
 @pytest.fixture
@@ -32,15 +32,29 @@ def nothing_runs(monkeypatch):
     [
         (
             ["-p", "sede=1"],
-            "00_first has no parameter 'sede'; did you mean 'seed'? There are: seed, k.",
+            "invalid parameters: 00_first has no parameter 'sede'; did you mean 'seed'? There are: seed, k.",
         ),
-        (["-p", "k=1"], "03_neighbor_filtering has no parameter 'k'; there are: seed."),
+        (
+            ["-p", "k=1"],
+            "invalid parameters: 03_neighbor_filtering has no parameter 'k'; there are: seed.",
+        ),
         (
             ["-p", "seed=one"],
-            "00_first was given seed='one', a string; expected a number like its default 0.",
+            "invalid parameters: 00_first was given seed='one', a string; expected a number like "
+            "its default 0.",
         ),
-        (["-p", "output_dir=x"], "'output_dir' is set for each notebook; use --output instead."),
-        (["-p", "seed"], "-p got 'seed'; expected NAME=VALUE, such as -p seed=1."),
+        (
+            ["-p", "output_dir=x"],
+            "invalid parameters: 'output_dir' is set for each notebook; use --output instead.",
+        ),
+        (
+            ["-p", "seed"],
+            "invalid parameters: -p got 'seed'; expected NAME=VALUE, such as -p seed=1.",
+        ),
+        (
+            ["-p", "seed=1e999"],
+            "invalid parameters: 00_first was given seed=inf; expected a finite number.",
+        ),
         (
             ["--only", "neighbours"],
             "There is no notebook 'neighbours'; there are: 00_first, 03_neighbor_filtering.",
@@ -63,13 +77,24 @@ def test_wrong_arguments(two, capsys, arguments, sentence):
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--jobs", "0"], ["--cell-timeout", "-1"], ["--notebook-timeout", "nan"], ["--jbos", "2"]],
+    ("arguments", "sentence"),
+    [
+        (["--jobs", "0"], "argument --jobs: got '0'; expected a whole number, 1 to 9999"),
+        (["--jobs", "1" * 99], f"argument --jobs: got '{'1' * 99}'; expected a whole number, 1"),
+        (["--cell-timeout", "-1"], "argument --cell-timeout: got '-1'; expected a number of"),
+        (["--notebook-timeout", "nan"], "argument --notebook-timeout: got 'nan'; expected a"),
+        (["--output", ""], "argument --output: got ''; expected the name of a folder"),
+        (["--jbos", "2\n3"], "unrecognized arguments: --jbos 2 3"),
+        (["--verify", "-p", "seed=1"], "--verify runs with the recorded parameters; leave -p out"),
+        (["--verify", "--list"], "argument --list: not allowed with argument --verify"),
+    ],
 )
-def test_wrong_options(two, arguments):
+def test_wrong_options(two, capsys, arguments, sentence):
     with pytest.raises(SystemExit) as stopped:
         command.main(arguments, root=two.root)
     assert stopped.value.code == 2
+    refusal = capsys.readouterr().err
+    assert refusal.startswith(f"run_all.py: {sentence}") and refusal.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -108,9 +133,19 @@ def test_no_notebook_at_all(project, capsys):
 
 
 def test_a_file_in_place_of_the_results_folder(two, capsys):
-    (two.root / "taken").write_text("")
-    assert command.main(["--output", str(two.root / "taken")], root=two.root) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    taken = two.root / "taken"
+    taken.write_text("")
+    assert command.main(["--output", str(taken)], root=two.root) == 2
+    assert capsys.readouterr().err == (
+        f"run_all.py: the results folder {str(taken)!r} cannot be used (File exists); "
+        "give another with --output.\n"
+    )
+
+
+def test_nothing_to_verify(two, capsys):
+    assert command.main(["--verify"], root=two.root) == 2
+    assert "00_first has no finished results in" in capsys.readouterr().err
+    assert not (two.root / "outputs").exists()
 
 
 def test_list_shows_titles_and_parameters(two, capsys):
@@ -160,3 +195,51 @@ def test_the_runner_starts_without_the_heavy_libraries():
 
 def test_threads_are_kept_to_their_share():
     assert environment.thread_settings(2)["OMP_NUM_THREADS"] == "2"
+
+
+# Words that a command line of run_all.py is made of, right and wrong, and any text in between.
+WORDS = st.one_of(
+    st.sampled_from(["-p", "--only", "--jobs", "--profile", "--list", "--dry-run", "--verify"]),
+    st.sampled_from(["--cell-timeout", "--notebook-timeout", "--forse", "-x", "--", "-", "="]),
+    st.sampled_from(["0", "3", "neighbor_filtering", "quick", "seed=1", "1e3", "-1", "nan"]),
+    st.text(max_size=20),
+    st.tuples(st.sampled_from(["seed", "k", "output_dir", "x"]), st.text(max_size=20)).map("=".join),
+    st.sampled_from(["seed=" + "[" * 5000, "seed=" + "9" * 5000, "seed=inf", "\udc80", "a\nb", "\0"]),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arguments=st.lists(WORDS, max_size=5))
+def test_no_command_line_gets_more_than_a_sentence(two, capsys, arguments):
+    capsys.readouterr()
+    # One word is always wrong, so that nothing runs whatever else was asked for.
+    wrong = ["-p", "sede=1"]
+    try:
+        code = command.main([*wrong, *arguments], root=two.root)
+    except SystemExit as stopped:
+        code = stopped.code
+    printed = capsys.readouterr()
+    assert (code, printed.err) == (0, "") or code == 2
+    assert len(printed.err.splitlines()) == (code == 2)
+    assert printed.err == "" or printed.err.startswith("run_all.py: ")
+    assert sorted(path.name for path in two.root.iterdir()) == ["notebooks", "requirements.txt"]
+
+
+@given(value=st.text(max_size=30) | st.integers().map(str) | st.floats().map(repr))
+def test_a_value_of_any_kind_is_taken_as_data_or_refused(two_read, value):
+    notebooks, _ = two_read
+    try:
+        overrides = parse_overrides([f"seed={value}"])
+        for notebook in notebooks:
+            check(overrides, notebook)
+    except ValueError as error:
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert isinstance(overrides["seed"], int | float | None)
+
+
+@pytest.fixture(scope="module")
+def two_read(shared_project):
+    shared_project.notebook("00_first")
+    shared_project.notebook("01_second")
+    return discover(shared_project.notebooks), shared_project

@@ -1,53 +1,60 @@
 """Real runs, each with a kernel: every way in which a notebook can end is told apart."""
 
-import contextlib
-import io
 import json
-import signal
-import subprocess
-import sys
-import textwrap
 import time
-from pathlib import Path
+from xml.etree import ElementTree
 
-import psutil
 import pytest
 
 from dnalib import environment
-from dnalib.execution import command
-from tests.execution.conftest import METRICS
+from dnalib.execution import modules, processes
+from tests.execution.conftest import METRICS, SLEEP, run
 
-SLEEP = "import time\ntime.sleep(120)"
 KILL = "import os\nos.kill(os.getpid(), 9)"
+RUN_SHORT_OF_MEMORY = "open(counter, 'w').write('oom_kill 1\\n')\n" + KILL
+# Would end the string, the line and the program, if it were ever taken as code.
+NASTY = "\"'''\\\n\t{seed} %d $HOME ünd\u2028'); import os; os._exit(1) #"
+ODD = "06_läst {x} 'y' & z"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def library_that_stands_still():
     """Let no edit of dnalib during a test run make a notebook look changed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(environment, "sources_sha256", lambda folder: "constant")
+        patch.setattr(modules, "used", lambda notebook: {"dnalib.outputs": "1"})
         yield
-
-
-def run(project, *arguments):
-    """Return (exit code, what was printed) of a run in this process."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        code = command.main(arguments, root=project.root)
-    return code, printed.getvalue()
 
 
 @pytest.fixture(scope="module")
 def batch(shared_project):
-    """One run of six notebooks, of which two are good."""
-    shared_project.notebook("00_good", METRICS, "import os\nprint(os.getcwd())")
+    """One run of eight notebooks, of which two are good."""
+    counters = shared_project.root / "proc"
+    counters.mkdir()
+    (counters / "vmstat").write_text("oom_kill 0\n")
+    values = {"text": NASTY, "counter": str(counters / "vmstat")}
+    tables = {"00_good": "text", "07_hungry": "counter"}
+    shared_project.profiles(
+        "[quick]\n"
+        + "".join(f'[quick."{nb}"]\n{n} = {json.dumps(values[n])}\n' for nb, n in tables.items())
+    )
+
+    def declaring(name):
+        return f"seed = 0\n{name} = ''\noutput_dir = '../out'"
+
+    metrics = METRICS.replace("seed=seed", "seed=seed, text=text")
+    where = "import os\nprint(os.getcwd())"
+    shared_project.notebook("00_good", metrics, where, parameters=declaring("text"))
     shared_project.notebook("01_raises", METRICS, "raise ValueError('no good\\nline 2')", "1")
     shared_project.notebook("02_hangs", METRICS, SLEEP)
     shared_project.notebook("03_killed", METRICS, KILL)
     shared_project.notebook("04_exits", METRICS, "import sys\nsys.exit(0)", "1")
     shared_project.notebook("05_silent", "seed")
-    shared_project.notebook("06_last", METRICS)
-    code, printed = run(shared_project, "--jobs", "2", "--cell-timeout", "5", "-p", "seed=7")
+    shared_project.notebook(ODD, METRICS)
+    hungry = declaring("counter")
+    shared_project.notebook("07_hungry", RUN_SHORT_OF_MEMORY, parameters=hungry)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "PROC", counters)
+        code, printed = run(shared_project, "--jobs", "2", "--cell-timeout", "5", "-p", "seed=7")
     return shared_project, code, printed
 
 
@@ -58,24 +65,25 @@ def test_every_ending_is_told_apart(batch):
         "00_good": ("done", ""),
         "01_raises": ("failed", "cell 4: ValueError: no good"),
         "02_hangs": ("timed out (cell)", "cell 4 ran longer than 5 s"),
-        "03_killed": ("kernel died", "in cell 4"),
+        "03_killed": ("kernel died", "in cell 4, by SIGKILL"),
         "04_exits": ("failed", "cell 4: SystemExit: 0"),
         "05_silent": (
             "missing artifact",
             "the notebook wrote no metrics to metrics.json in its output_dir",
         ),
-        "06_last": ("done", ""),
+        ODD: ("done", ""),
+        "07_hungry": ("kernel died", "in cell 3, by SIGKILL, probably out of memory"),
     }
-    assert code == 1
-    assert "[1/7] 00_good: started" in printed
+    assert code == 5
+    assert "[1/8] 00_good: started at " in printed and "(never run)" in printed
     assert all(f"{name}: {outcome} in " in printed for name, (outcome, _) in endings.items())
 
 
 def test_results_of_the_good_are_in_place_and_of_the_bad_aside(batch):
     project, _, _ = batch
     output = project.root / "outputs" / "quick"
-    assert json.loads((output / "00_good" / "metrics.json").read_text()) == {"seed": 7}
-    assert {p.name for p in output.iterdir() if p.is_dir()} >= {"00_good", "06_last"}
+    assert json.loads((output / "00_good" / "metrics.json").read_text()) == {"seed": 7, "text": NASTY}
+    assert {p.name for p in output.iterdir() if p.is_dir()} >= {"00_good", ODD}
     assert not (output / "01_raises").exists() and not (output / "03_killed").exists()
     assert {p.name for p in (output / "executed").iterdir()} == {
         "00_good.ipynb",
@@ -84,7 +92,8 @@ def test_results_of_the_good_are_in_place_and_of_the_bad_aside(batch):
         "03_killed.failed.ipynb",
         "04_exits.failed.ipynb",
         "05_silent.failed.ipynb",
-        "06_last.ipynb",
+        f"{ODD}.ipynb",
+        "07_hungry.failed.ipynb",
     }
     assert list((output / ".running").iterdir()) == []
 
@@ -104,6 +113,7 @@ def test_pages_need_no_network(batch):
     assert "<math" in page and "$$" not in page
     index = (pages / "index.html").read_text("utf-8")
     assert '<a href="00_good.html">Title of 00_good</a>' in index and "seed&nbsp;=&nbsp;7" in index
+    assert '<a href="06_l%C3%A4st%20%7Bx%7D%20%27y%27%20%26%20z.html">' in index
     assert "01_raises.html" not in index and "failed: cell 4: ValueError: no good" in index
     for text in (page, index):
         assert 'src="http' not in text and "import(" not in text and 'href="http' not in text
@@ -112,7 +122,8 @@ def test_pages_need_no_network(batch):
 def test_circumstances_are_recorded(batch):
     project, _, _ = batch
     entry = project.manifest()["00_good"]
-    assert entry["parameters"] == {"seed": 7} and entry["seconds"] > 0
+    assert entry["parameters"]["seed"] == 7 and entry["seconds"] > 0
+    assert 0.5 < entry["cpu_seconds"] < 60
     assert entry["versions"].keys() == {"python", "papermill"}
     assert entry["hardware"]["cores"] == environment.cores()
     assert entry["threads"] == max(1, environment.cores() // 2)
@@ -124,62 +135,56 @@ def test_circumstances_are_recorded(batch):
     }
 
 
+def test_junit_tells_the_same(batch):
+    project, _, _ = batch
+    suite = ElementTree.parse(project.root / "outputs/quick/junit.xml").getroot()
+    assert {n: suite.get(n) for n in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "8", "failures": "6", "errors": "0", "skipped": "0"
+    }  # fmt: skip
+    cases = {case.get("name"): case for case in suite}
+    assert cases[ODD].find("system-out").text == "done"
+    failure = cases["03_killed"].find("failure")
+    assert failure.get("type") == "kernel died"
+    assert failure.get("message") == "kernel died: in cell 4, by SIGKILL"
+
+
 def test_only_what_changed_runs_again(batch):
     project, _, _ = batch
+    only = ("--only", "0", "6", "-p", "seed=7")
     started = time.monotonic()
-    code, printed = run(project, "--only", "0", "last", "-p", "seed=7")
+    code, printed = run(project, *only)
     assert code == 0 and "started" not in printed and printed.count("up to date") == 4
     assert time.monotonic() - started < 3
 
-    project.notebook("06_last", METRICS, "'changed'")
-    code, printed = run(project, "--only", "0", "last", "-p", "seed=7")
+    project.notebook(ODD, METRICS, "'changed'")
+    code, printed = run(project, *only)
     assert code == 0
-    assert "00_good: up to date" in printed and "06_last: done" in printed
+    assert "00_good: up to date" in printed and f"{ODD}: done" in printed
+
+
+def test_verify_compares_and_touches_nothing(batch):
+    project, _, _ = batch
+    output = project.root / "outputs" / "quick"
+    stored = output / ODD / "metrics.json"
+    stored.write_text('{"seed": 8, "train_seconds": 1.0}')
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    code, printed = run(project, "--verify", "--only", "6")
+    rows = [line.removeprefix(ODD).split() for line in printed.splitlines()[-2:]]
+    assert rows == [
+        ["seed", "8", "7", "0.1%", "DIFFERENT"],
+        ["train_seconds", "1", "missing", "-", "not", "compared"],
+    ]
+    assert code == 9 and {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
 def test_notebook_timeout_and_old_results_are_kept(batch):
     project, _, _ = batch
-    metrics = project.root / "outputs" / "quick" / "06_last" / "metrics.json"
+    metrics = project.root / "outputs" / "quick" / ODD / "metrics.json"
     before = metrics.read_text()
-    project.notebook("06_last", SLEEP)
+    project.notebook(ODD, SLEEP)
     code, printed = run(project, "--only", "06", "--notebook-timeout", "5", "-p", "seed=7")
-    assert code == 1
-    assert "06_last: timed out (notebook) in " in printed
+    assert code == 4
+    assert f"{ODD}: timed out (notebook) in " in printed
     assert "in cell 3 of 3, ran longer than 5 s in all" in printed
     assert metrics.read_text() == before  # what was finished once is not lost
-    assert project.manifest()["06_last"]["outcome"] == "timed out (notebook)"
-
-
-def test_ctrl_c_leaves_no_kernel_behind(project):
-    project.notebook("00_long", SLEEP)
-    project.notebook("01_next", SLEEP)
-    script = project.root / "run_all.py"
-    script.write_text(
-        textwrap.dedent("""\
-            import sys
-            from pathlib import Path
-            from dnalib.execution.command import main
-            sys.exit(main(root=Path(__file__).resolve().parent))
-        """)
-    )
-    runner = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
-    progress = project.root / "outputs/quick/.running/00_long/progress.json"
-    wait_until(lambda: progress.exists() and json.loads(progress.read_text())["cell"] == 3)
-    family = psutil.Process(runner.pid).children(recursive=True)
-    assert len(family) >= 2  # the worker and its kernel
-
-    runner.send_signal(signal.SIGINT)
-    printed, _ = runner.communicate(timeout=15)
-    assert runner.returncode == 130
-    assert "00_long: interrupted" in printed and "01_next   not run" in printed
-    assert psutil.wait_procs(family, timeout=5)[1] == []
-    assert project.manifest()["00_long"]["outcome"] == "interrupted"
-    assert Path(project.root / "outputs/quick/executed/00_long.failed.ipynb").exists()
-
-
-def wait_until(condition, seconds=30):
-    """Wait until `condition()` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+    assert project.manifest()[ODD]["outcome"] == "timed out (notebook)"

@@ -1,0 +1,79 @@
+"""The modules that a notebook uses are found by reading, however deep they lie."""
+
+import pytest
+
+from dnalib.execution import modules
+from dnalib.execution.notebooks import read
+
+LIBRARY = {
+    "__init__": "",
+    "plain": "import numpy",
+    "upper": "from dnalib.lower import thing",
+    "lower": "def thing():\n    from . import hidden",
+    "hidden": "",
+    "package/__init__": "from .inner import x",
+    "package/inner": "from ..plain import y",
+    "circle": "import dnalib.circle2",
+    "circle2": "import dnalib.circle",
+    "execution/__init__": "",
+    "execution/worker": "from dnalib.execution.html import export",
+    "execution/html": "",
+    "execution/report": "import dnalib.plain",
+}
+ALWAYS = {"dnalib", "dnalib.execution", "dnalib.execution.html", "dnalib.execution.worker"}
+
+
+@pytest.fixture
+def library(tmp_path):
+    folder = tmp_path / "dnalib"
+    for name, code in LIBRARY.items():
+        path = folder / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("import math", ""),
+        ("from dnalib import plain", "plain"),
+        ("import dnalib.plain as p", "plain"),
+        ("from dnalib.plain import y", "plain"),
+        ("if True:\n    %time import dnalib\n    from dnalib import plain", "plain"),
+        ("%%bash\nimport )(", ""),
+        ("!pip list\nfrom dnalib.upper import thing", "upper lower hidden"),
+        ("from dnalib import package", "package package.inner plain"),
+        ("from dnalib.circle import *", "circle circle2"),
+        ("from dnalib.execution import report", "execution.report plain"),
+        ("from dnalib import no_such_thing", ""),
+    ],
+)
+def test_imports_are_followed(project, library, code, names):
+    project.notebook("00_first", code)
+    used = modules.used(read(project.notebooks / "00_first.ipynb"), library)
+    assert set(used) == ALWAYS | {f"dnalib.{name}" for name in names.split()}
+
+
+def test_what_cannot_be_parsed_may_use_everything(project, library):
+    project.notebook("00_first", "for")
+    used = modules.used(read(project.notebooks / "00_first.ipynb"), library)
+    assert set(used) == set(modules.module_files(library)) and len(used) == len(LIBRARY)
+
+
+def test_only_a_used_module_counts(project, library):
+    project.notebook("00_first", "from dnalib import upper")
+    notebook = read(project.notebooks / "00_first.ipynb")
+    before = modules.used(notebook, library)
+    (library / "plain.py").write_text("import scipy")
+    assert modules.used(notebook, library) == before
+    (library / "hidden.py").write_text("changed = True")
+    after = modules.used(notebook, library)
+    assert {name for name in before if before[name] != after[name]} == {"dnalib.hidden"}
+
+
+def test_the_real_library_is_followed_to_its_bottom(project):
+    project.notebook("00_first", "from dnalib import methods")
+    used = modules.used(read(project.notebooks / "00_first.ipynb"))
+    assert {"dnalib.training.loop", "dnalib.files", "dnalib.neighbors"} <= used.keys()
+    assert "dnalib.plots" not in used
