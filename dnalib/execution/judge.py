@@ -50,7 +50,8 @@ def _judge_failure(job: Job, exit_code: int, short_of_memory: bool) -> Result:
     report = read_json(job.workplace / "report.json")
     if not report or report["outcome"] == Outcome.DONE:
         how = processes.ending(exit_code) + _memory_note(exit_code, short_of_memory)
-        return Result(Outcome.FAILED, f"the notebook's process ended by {how}: {_last_line(job)}")
+        ended = f"{_where(job)}the notebook's process ended by {how}: {_last_line(job)}"
+        return Result(Outcome.FAILED, ended)
     outcome = Outcome(report["outcome"])
     cell = f"cell {report['cell']}" if report.get("cell") else "before the first cell"
     if outcome == Outcome.CELL_TIMEOUT:

@@ -1,0 +1,203 @@
+"""Faults from outside, each injected for real into a runner in a process of its own."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import psutil
+import pytest
+
+import dnalib
+from tests.execution.conftest import METRICS, SLEEP, Project, run
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from dnalib.execution.command import main
+sys.exit(main(root=Path(__file__).resolve().parent))
+"""
+SLEEP_UNLESS_TOLD = """
+import time
+from pathlib import Path
+if not Path("go on").exists():
+    time.sleep(120)
+"""
+
+
+def start(project: Project, *arguments, **environment) -> subprocess.Popen:
+    """Start ``run_all.py`` in a process of its own."""
+    script = project.root / "run_all.py"
+    script.write_text(SCRIPT)
+    search = [str(Path(dnalib.__file__).parents[1]), environment.pop("PYTHONPATH", "")]
+    return subprocess.Popen(
+        [sys.executable, script, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment | {"PYTHONPATH": os.pathsep.join(filter(None, search))},
+    )
+
+
+def start_and_wait_for_cell(project: Project, cell: int) -> tuple[subprocess.Popen, list]:
+    """Return the runner and all processes under it, once its first notebook is in `cell`."""
+    runner = start(project)
+    progress = project.root / "outputs/quick/.running/00_long/progress.json"
+    wait_until(lambda: progress.exists() and json.loads(progress.read_text())["cell"] == cell)
+    family = psutil.Process(runner.pid).children(recursive=True)
+    assert len(family) >= 2  # the worker and its kernel
+    return runner, family
+
+
+def wait_until(condition, seconds=30):
+    """Wait until `condition()` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_the_runner(project, number, code):
+    project.notebook("00_long", METRICS, SLEEP)
+    project.notebook("01_next", SLEEP)
+    runner, family = start_and_wait_for_cell(project, 4)
+
+    sent = time.monotonic()
+    runner.send_signal(number)
+    runner.send_signal(number)  # an impatient user
+    printed, errors = runner.communicate(timeout=15)
+    assert psutil.wait_procs(family, timeout=max(0, sent + 5 - time.monotonic()))[1] == []
+    assert (runner.returncode, errors) == (code, "")
+    assert "00_long: interrupted" in printed and "01_next   not run" in printed
+
+    output = project.root / "outputs" / "quick"
+    assert project.manifest()["00_long"]["outcome"] == "interrupted"
+    assert "01_next" not in project.manifest()
+    assert json.loads((output / "executed/00_long.failed.ipynb").read_text())["cells"]
+    assert not (output / "00_long").exists()  # its metrics were written, and do not count
+    kinds = [case[0].tag for case in ElementTree.parse(output / "junit.xml").getroot()]
+    assert kinds == ["error", "skipped"]
+
+
+def test_a_second_runner_and_then_the_first_one_killed(project):
+    project.notebook("00_long", METRICS, SLEEP_UNLESS_TOLD)
+    runner, family = start_and_wait_for_cell(project, 4)
+
+    second = start(project)
+    printed, sentence = second.communicate(timeout=15)
+    assert (second.returncode, printed) == (7, "")
+    assert f"is in use by process {runner.pid} on " in sentence and sentence.count("\n") == 1
+    assert project.manifest()["00_long"]["outcome"] == "running"
+
+    runner.kill()
+    runner.communicate()
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+    leftover = project.root / "outputs/quick/.running/00_long/results/metrics.json"
+    assert leftover.exists()
+
+    (project.notebooks / "go on").touch()
+    stale = project.root / "outputs/quick/.running/99_gone"
+    stale.mkdir()
+    code, printed = run(project)
+    assert code == 0 and "00_long: started" in printed and "(last run did not end)" in printed
+    assert project.manifest()["00_long"]["outcome"] == "done"
+    assert not stale.exists() and not leftover.exists()
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, options: str):
+    """Mount a disk of 1 MiB at `folder`, or skip."""
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=1m,{options}", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user cannot mount a small disk here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk(project):
+    fill = "open(output_dir + '/big', 'wb').write(bytes(2**22))"
+    project.notebook("00_fills", fill, METRICS)
+    project.notebook("01_good", METRICS)
+    output = project.root / "outputs" / "quick"
+    with small_disk(output, "rw"):
+        code, printed = run(project)
+        assert code == 1
+        manifest = project.manifest()
+        assert manifest["00_fills"]["outcome"] == "failed"
+        assert "No space left on device" in manifest["00_fills"]["detail"]
+        assert manifest["01_good"]["outcome"] == "done"
+        assert run(project, "--only", "1")[0] == 0
+
+        with contextlib.suppress(OSError), open(output / "ballast", "wb") as file:
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+        good = {path: path.read_bytes() for path in output.glob("01_good/*")}
+        code, printed = run(project, "--only", "1", "--force")
+        assert code == 8 and "Traceback" not in printed
+        assert "No space left on device" in printed
+        assert {path: path.read_bytes() for path in output.glob("01_good/*")} == good
+        assert project.manifest()["01_good"]["outcome"] in ("done", "running")
+        (output / "ballast").unlink()
+        assert run(project, "--only", "1")[0] == 0
+        assert project.manifest()["01_good"]["outcome"] == "done"
+
+
+def test_a_read_only_results_folder(project):
+    project.notebook("00_good", METRICS)
+    output = project.root / "outputs" / "quick"
+    with small_disk(output, "ro"):
+        code, printed = run(project)
+        assert code == 2 and printed == (
+            f"run_all.py: the results folder {str(output)!r} cannot be used "
+            "(Read-only file system); give another with --output.\n"
+        )
+        assert list(output.iterdir()) == []
+
+
+# Loaded by every Python under the runner: the first ports that jupyter picks are taken already.
+CLASH = """
+try:
+    from jupyter_client.manager import KernelManager
+    from jupyter_client.provisioning.local_provisioner import LocalPortCache
+except ImportError:
+    pass
+else:
+    find = LocalPortCache.find_available_port
+    taken = [{port}] * {times}
+    def find_available_port(self, ip):
+        return taken.pop() if taken else find(self, ip)
+    LocalPortCache.find_available_port = find_available_port
+"""
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(1, "done"), (100, "kernel died")])
+def test_a_port_that_is_taken(project, tmp_path, times, outcome):
+    project.notebook("00_good", METRICS)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        clash = CLASH.format(port=taken.getsockname()[1], times=times)
+        (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(clash))
+        runner = start(project, PYTHONPATH=str(tmp_path))
+        printed, errors = runner.communicate(timeout=60)
+    entry = project.manifest()["00_good"]
+    assert (entry["outcome"], errors) == (outcome, "")
+    if outcome == "done":
+        assert runner.returncode == 0
+    else:
+        assert runner.returncode == 5
+        assert entry["detail"] == "before the first cell, by exit code 1"
+        assert not (project.root / "outputs/quick/00_good").exists()
