@@ -1,8 +1,10 @@
 """What is refused is refused in one sentence, with exit code 2, before anything runs."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from dnalib import environment
 from dnalib.execution import command, supervisor
 from dnalib.execution.notebooks import discover, read_literals, select
+from dnalib.execution.outcomes import DIFFERENT, EXIT_CODES, LOCKED, REFUSED, Outcome
 from dnalib.execution.parameters import check, load_profile, parse_overrides
 
 
@@ -243,3 +246,15 @@ def two_read(shared_project):
     shared_project.notebook("00_first")
     shared_project.notebook("01_second")
     return discover(shared_project.notebooks), shared_project
+
+
+def test_the_page_lists_every_outcome_with_its_exit_code():
+    page = Path(__file__).parents[2] / "docs" / "when-something-goes-wrong.md"
+    rows = re.findall(r"^\| ([^|`]+) \| ([\d, ]*)\|", page.read_text("utf-8"), re.M)
+    listed = {outcome.strip(): codes.strip() for outcome, codes in rows}
+    wanted = {str(outcome): str(EXIT_CODES.get(outcome, "")) for outcome in Outcome}
+    wanted |= {"done": "0", "up to date": "0", "interrupted": "130, 143", "invalid parameters": "2"}
+    assert {name: listed.get(name) for name in wanted} == wanted
+    order = re.search(r"the first of these that occurred: ([\d,\s]+)\.", page.read_text("utf-8"))
+    assert [int(code) for code in order[1].split(",")] == [*EXIT_CODES.values()][:-1]
+    assert all(f"| {code} |" in page.read_text("utf-8") for code in (REFUSED, LOCKED, DIFFERENT))
