@@ -115,7 +115,7 @@ def read_json(path: Path):
     """Return a file's JSON content, or None when it is missing or broken."""
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -87,10 +87,19 @@ class Manifest:
             return {}
         try:
             entries = json.loads(self.path.read_text("utf-8"))["notebooks"]
-            return {name: dict(entry) for name, entry in entries.items()}
-        except (ValueError, KeyError, TypeError, AttributeError):
+            return {name: _checked(entry) for name, entry in entries.items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.warning = f"{self.path} cannot be read and is taken as empty: everything reruns."
             return {}
+
+
+def _checked(entry: dict) -> dict:
+    """Return `entry` when what is shown of it is of the right kind; raise TypeError otherwise."""
+    kinds = {"outcome": str, "detail": str, "seconds": int | float}
+    for name, kind in kinds.items():
+        if name in entry and not isinstance(entry[name], kind):
+            raise TypeError(f"{name} is no {kind}")
+    return entry if "outcome" in entry else entry | {"outcome": "not recorded"}
 
 
 def _changes(entry: dict, now: dict[str, object]) -> list[str]:

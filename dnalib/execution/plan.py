@@ -32,8 +32,8 @@ class Plan:
         The results folder.
     parallel : int
         How many run at a time.
-    force : bool
-        Whether what is up to date runs too.
+    forced_by : str
+        The option for which even what is up to date is run, or nothing.
     """
 
     root: Path
@@ -43,7 +43,7 @@ class Plan:
     profile: Profile
     output: Path
     parallel: int
-    force: bool
+    forced_by: str
 
     @property
     def manifest_file(self) -> Path:
@@ -57,8 +57,7 @@ class Plan:
 
     def why_run(self, job: Job, manifest: Manifest) -> str:
         """Say why `job` is to be run; nothing when it is up to date."""
-        reason = manifest.why_rerun(job.name, self.ingredients[job.name])
-        return reason or ("--force" if self.force else "")
+        return self.forced_by or manifest.why_rerun(job.name, self.ingredients[job.name])
 
 
 def chosen(options: argparse.Namespace, root: Path) -> tuple[list, list, Profile]:
@@ -112,7 +111,7 @@ def to_verify(options: argparse.Namespace, root: Path, scratch: Path) -> tuple[P
 
     stored = _make(options, root, recorded)
     jobs = [replace(job, output=scratch) for job in stored.jobs]
-    return stored, replace(stored, jobs=jobs, output=scratch)
+    return stored, replace(stored, jobs=jobs, output=scratch, forced_by="--verify")
 
 
 def _make(options, root: Path, parameters: Callable[[Notebook, Profile], dict]) -> Plan:
@@ -130,7 +129,8 @@ def _make(options, root: Path, parameters: Callable[[Notebook, Profile], dict]) 
         for notebook in wanted
     ]
     parts = {job.name: ingredients.of(job, root / "requirements.txt") for job in jobs}
-    return Plan(root, notebooks, jobs, parts, profile, output, options.jobs, options.force)
+    forced_by = "--force" if options.force else ""
+    return Plan(root, notebooks, jobs, parts, profile, output, options.jobs, forced_by)
 
 
 def _output(options, root: Path, profile: Profile) -> Path:

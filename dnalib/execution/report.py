@@ -2,7 +2,6 @@
 
 import contextlib
 import html
-import json
 import shutil
 import threading
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote
 
+from dnalib.execution.judge import read_json
 from dnalib.execution.manifest import Manifest
 from dnalib.execution.notebooks import Notebook
 from dnalib.execution.parameters import OUTPUT_DIR, Profile
@@ -194,6 +194,7 @@ def _index_row(output: Path, notebook: Notebook, entry: dict | None) -> str:
 
 def _key_metrics(path: Path) -> str:
     """Return the first few numbers of a metrics file, in the order they were written."""
-    metrics = json.loads(path.read_text("utf-8"))
-    numbers = [(n, v) for n, v in metrics.items() if isinstance(v, int | float)]
+    metrics = read_json(path)
+    items = metrics.items() if isinstance(metrics, dict) else ()  # it may have been edited
+    numbers = [(n, v) for n, v in items if isinstance(v, int | float)]
     return ", ".join(f"{html.escape(n)}&nbsp;=&nbsp;{v:.4g}" for n, v in numbers[:METRICS_SHOWN])

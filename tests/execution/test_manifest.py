@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dnalib import environment
 from dnalib.execution import command, modules, supervisor
@@ -145,12 +147,35 @@ def test_artifacts_must_be_there_unchanged(runs, name, harm):
     assert runs() == ["00_first"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"notebooks": [1]}', '{"notebooks": {"a": 1}}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 9999, '{"notebooks": [1]}', '{"notebooks": {"a": 1}}'])
 def test_a_broken_manifest_counts_as_empty(runs, capsys, text):
     (runs.output / "manifest.json").write_text(text)
     assert runs() == ["00_first", "01_second"]
     assert capsys.readouterr().out.count("cannot be read and is taken as empty") == 1
     assert runs() == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+    max_leaves=5,
+)
+KEYS = ["outcome", "detail", "seconds", "artifacts", "values", "modules", "data", "versions"]
+ENTRY = st.dictionaries(st.sampled_from(KEYS), JSON | st.just("done")) | JSON
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.dictionaries(st.sampled_from(["00_first", "01_second", "x"]), ENTRY) | JSON)
+def test_whatever_the_manifest_holds_all_ends_well(runs, content):
+    (runs.output / "manifest.json").write_text(json.dumps({"notebooks": content}))
+    assert runs("--only", "1") == ["01_second"]
+    assert runs("--only", "1") == []
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", "[" * 9999])
+def test_broken_metrics_of_another_notebook_do_not_stop_a_run(runs, text):
+    (runs.output / "00_first" / "metrics.json").write_text(text)
+    assert runs("--only", "1", "--force") == ["01_second"]
 
 
 def test_force_runs_everything(runs):
@@ -167,7 +192,7 @@ NOTHING = {"source_sha256": "s", "values": {}, "modules": {}, "data": {}, "versi
         ("running", "last run did not end"),
         ("failed", "last run: failed"),
         ("interrupted", "last run: interrupted"),
-        (None, "last run: None"),
+        (None, "never run"),  # unreadable
     ],
 )
 def test_only_done_is_done(tmp_path, outcome, reason):
