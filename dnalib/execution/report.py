@@ -87,13 +87,16 @@ class Progress:
 
     def _line(self, text: str) -> None:
         self._renew("")
-        with contextlib.suppress(OSError):  # a full disk under the log, a closed pipe: run on
-            print(text, file=self._stream, flush=True)
+        self._write(f"{text}\n")
 
     def _renew(self, text: str) -> None:
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r{text[:width]:<{width}}\r")
+            self._write(f"\r{text[:width]:<{width}}\r")
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk under the log, a closed pipe: run on
+            self._stream.write(text)
             self._stream.flush()
 
 

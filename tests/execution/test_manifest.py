@@ -147,7 +147,9 @@ def test_artifacts_must_be_there_unchanged(runs, name, harm):
     assert runs() == ["00_first"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 9999, '{"notebooks": [1]}', '{"notebooks": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "[" * 9999, '{"notebooks": [1]}', '{"notebooks": {"a": 1}}']
+)
 def test_a_broken_manifest_counts_as_empty(runs, capsys, text):
     (runs.output / "manifest.json").write_text(text)
     assert runs() == ["00_first", "01_second"]

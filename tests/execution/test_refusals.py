@@ -35,7 +35,8 @@ def nothing_runs(monkeypatch):
     [
         (
             ["-p", "sede=1"],
-            "invalid parameters: 00_first has no parameter 'sede'; did you mean 'seed'? There are: seed, k.",
+            "invalid parameters: 00_first has no parameter 'sede'; did you mean 'seed'? "
+            "There are: seed, k.",
         ),
         (
             ["-p", "k=1"],
@@ -206,8 +207,9 @@ WORDS = st.one_of(
     st.sampled_from(["--cell-timeout", "--notebook-timeout", "--forse", "-x", "--", "-", "="]),
     st.sampled_from(["0", "3", "neighbor_filtering", "quick", "seed=1", "1e3", "-1", "nan"]),
     st.text(max_size=20),
-    st.tuples(st.sampled_from(["seed", "k", "output_dir", "x"]), st.text(max_size=20)).map("=".join),
-    st.sampled_from(["seed=" + "[" * 5000, "seed=" + "9" * 5000, "seed=inf", "\udc80", "a\nb", "\0"]),
+    st.tuples(st.sampled_from(["seed", "k", "output_dir"]), st.text(max_size=20)).map("=".join),
+    st.sampled_from(["seed=" + "[" * 5000, "seed=" + "9" * 5000, "seed=inf"]),
+    st.sampled_from(["\udc80", "a\nb", "\0"]),
 )
 
 

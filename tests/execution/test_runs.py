@@ -82,7 +82,8 @@ def test_every_ending_is_told_apart(batch):
 def test_results_of_the_good_are_in_place_and_of_the_bad_aside(batch):
     project, _, _ = batch
     output = project.root / "outputs" / "quick"
-    assert json.loads((output / "00_good" / "metrics.json").read_text()) == {"seed": 7, "text": NASTY}
+    metrics = json.loads((output / "00_good" / "metrics.json").read_text())
+    assert metrics == {"seed": 7, "text": NASTY}
     assert {p.name for p in output.iterdir() if p.is_dir()} >= {"00_good", ODD}
     assert not (output / "01_raises").exists() and not (output / "03_killed").exists()
     assert {p.name for p in (output / "executed").iterdir()} == {
