@@ -27,14 +27,27 @@ def kill_family(pid: int, itself: bool = True) -> None:
         Whether the process at the top is killed too.
     """
     with contextlib.suppress(psutil.NoSuchProcess):
-        parent = psutil.Process(pid)
-        family = [parent] * itself + parent.children(recursive=True)
+        family = _halt(psutil.Process(pid), itself)
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         deadline = time.monotonic() + 5
         while any(map(_is_alive, family)) and time.monotonic() < deadline:
             time.sleep(0.02)
+
+
+def _halt(parent: psutil.Process, itself: bool) -> list[psutil.Process]:
+    """Stop a whole family from running, so that it has no more children, and return it."""
+    halted = []
+    while True:
+        family = [parent] * itself + parent.children(recursive=True)
+        new = [member for member in family if member not in halted]
+        if not new:
+            return halted
+        for member in new:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.suspend()
+        halted += new
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -25,6 +25,13 @@ from pathlib import Path
 from dnalib.execution.command import main
 sys.exit(main(root=Path(__file__).resolve().parent))
 """
+# Every 5 ms another child, in a session of its own.
+BREED = """
+import subprocess, time
+while True:
+    subprocess.Popen(["sleep", "{seconds}"], start_new_session=True)
+    time.sleep(0.005)
+"""
 SLEEP_UNLESS_TOLD = """
 import time
 from pathlib import Path
@@ -57,6 +64,13 @@ def start_and_wait_for_cell(project: Project, cell: int) -> tuple[subprocess.Pop
     return runner, family
 
 
+def running(*command) -> list[int]:
+    """Return the processes that run `command`."""
+    every = psutil.process_iter(["cmdline", "status"])
+    alive = [p for p in every if p.info["status"] != psutil.STATUS_ZOMBIE]
+    return [process.pid for process in alive if process.info["cmdline"] == list(command)]
+
+
 def wait_until(condition, seconds=30):
     """Wait until `condition()` holds."""
     deadline = time.monotonic() + seconds
@@ -67,15 +81,18 @@ def wait_until(condition, seconds=30):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_to_the_runner(project, number, code):
-    project.notebook("00_long", METRICS, SLEEP)
+    seconds = f"100.{os.getpid()}{number:d}"  # by which the children are known
+    project.notebook("00_long", METRICS, BREED.format(seconds=seconds))
     project.notebook("01_next", SLEEP)
     runner, family = start_and_wait_for_cell(project, 4)
+    wait_until(lambda: len(running("sleep", seconds)) > 9)
 
     sent = time.monotonic()
     runner.send_signal(number)
     runner.send_signal(number)  # an impatient user
     printed, errors = runner.communicate(timeout=15)
     assert psutil.wait_procs(family, timeout=max(0, sent + 5 - time.monotonic()))[1] == []
+    assert running("sleep", seconds) == []
     assert (runner.returncode, errors) == (code, "")
     assert "00_long: interrupted" in printed and "01_next   not run" in printed
 
