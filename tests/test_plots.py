@@ -86,7 +86,7 @@ def test_fine_colors_are_distinct_shades_within_a_parent():
 
 def test_lines_never_share_a_color():
     names = ["dna", "label+reciprocal", "mine", "embeddings"]
-    colors = plots._named_colors(names)
+    colors = plots.style.named_colors(names)
     assert colors["dna"] == plots.METHOD_COLORS["dna"]
     assert len(set(colors.values())) == 4
 
@@ -260,7 +260,7 @@ def test_band_spans_the_runs_and_line_is_their_mean():
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=12), st.floats(0.01, 0.8))
 def test_spread_keeps_the_gap_the_order_and_the_bounds(values, gap):
     values = np.array(values)
-    placed = plots._spread(values, gap, 0.0, 10.0)
+    placed = plots.curves.spread(values, gap, 0.0, 10.0)
     order = np.argsort(values, kind="stable")
     assert (np.diff(placed[order]) >= gap - 1e-9).all()
     assert placed.min() >= -1e-9 and placed.max() <= 10 + 1e-9

@@ -1,0 +1,79 @@
+"""Figures: one small visual language for every notebook.
+
+Call `use_style` once in a notebook. Every function draws what it is given, takes the finding to
+state as `title`, and returns the figure (also when it drew into an `ax` of yours). Colors come from
+Okabe & Ito's palette, which stays legible to color-blind readers; a method or a filter keeps its
+color in every figure.
+"""
+
+from dnalib.plots.comparisons import (
+    composition,
+    confusion,
+    filter_bars,
+    score_dots,
+    score_time,
+)
+from dnalib.plots.curves import (
+    history_curves,
+    lines_with_band,
+)
+from dnalib.plots.maps import (
+    before_after,
+    labeled_map,
+    project,
+    scatter_map,
+)
+from dnalib.plots.neighbors import (
+    neighbor_profile,
+    neighbor_sketch,
+)
+from dnalib.plots.style import (
+    AXIS_LABELS,
+    DARK,
+    FILTER_COLORS,
+    GRAY,
+    MAX_LEGEND,
+    METHOD_COLORS,
+    OKABE_ITO,
+    category_colors,
+    filter_key,
+    use_style,
+)
+from dnalib.plots.theory import (
+    against,
+    boxes,
+    circle_fields,
+    neighborhood_sketch,
+    spokes,
+)
+
+__all__ = [
+    "AXIS_LABELS",
+    "DARK",
+    "FILTER_COLORS",
+    "GRAY",
+    "MAX_LEGEND",
+    "METHOD_COLORS",
+    "OKABE_ITO",
+    "against",
+    "before_after",
+    "boxes",
+    "category_colors",
+    "circle_fields",
+    "composition",
+    "confusion",
+    "filter_bars",
+    "filter_key",
+    "history_curves",
+    "labeled_map",
+    "lines_with_band",
+    "neighbor_profile",
+    "neighbor_sketch",
+    "neighborhood_sketch",
+    "project",
+    "scatter_map",
+    "score_dots",
+    "score_time",
+    "spokes",
+    "use_style",
+]

@@ -1,0 +1,206 @@
+"""The visual language: styles, colors and titles that every figure shares."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib import colors as mcolors
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+OKABE_ITO = (
+    "#0072B2",  # blue
+    "#E69F00",  # orange
+    "#009E73",  # green
+    "#CC79A7",  # purple
+    "#56B4E9",  # sky
+    "#D55E00",  # vermilion
+    "#000000",  # black
+    "#F0E442",  # yellow
+)
+GRAY = "#999999"
+DARK = "#333333"
+
+METHOD_COLORS = {
+    "bow": GRAY,
+    "embeddings": "#009E73",
+    "coarse-ce": "#E69F00",
+    "dna": "#0072B2",
+    "published": "#000000",
+    "wscl": "#56B4E9",
+    "down": "#CC79A7",
+}
+
+FILTER_COLORS = {
+    "none": GRAY,
+    "label": "#56B4E9",
+    "reciprocal": "#E69F00",
+    "rank": "#CC79A7",
+    "label+reciprocal": "#0072B2",
+    "label+rank": "#009E73",
+    "reciprocal+rank": "#D55E00",
+    "label+reciprocal+rank": "#000000",
+}
+
+AXIS_LABELS = {
+    "loss": "Loss",
+    "loss_dna": "DNA loss",
+    "loss_ce": "Coarse cross-entropy",
+    "precision_retrieved": "Precision before filtering",
+    "precision": "Neighbor precision",
+    "recall": "Neighbor recall",
+    "kept_share": "Neighbors kept",
+    "acc": "ACC (%)",
+    "ari": "ARI (%)",
+    "nmi": "NMI (%)",
+    "seconds": "Seconds",
+}
+
+# No squares or crosses: Matplotlib snaps their edges to pixels, and small ones vanish.
+MARKERS = ("o", "^", "D", "v")
+MAX_NAMED_ROWS = 80
+MAX_LEGEND = 24
+LABEL_HEIGHT = 0.16  # inches from one name in a column to the next
+
+
+def use_style() -> None:
+    """Set Matplotlib's defaults for the notebooks: sizes, spines, layout, resolution, colors."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.0, 4.3),
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+            "savefig.dpi": 150,
+            "savefig.bbox": "tight",
+            "font.family": "DejaVu Sans",
+            "font.size": 10,
+            "axes.titlesize": 11,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "figure.titlesize": 12,
+            "figure.titleweight": "bold",
+            "axes.labelsize": 10,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "legend.fontsize": 9,
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": plt.cycler(color=OKABE_ITO),
+            "axes.axisbelow": True,
+            "grid.color": "#DDDDDD",
+            "grid.linewidth": 0.6,
+            "lines.linewidth": 1.8,
+        }
+    )
+
+
+def filter_key(filters: Sequence[str]) -> str:
+    """Name of a combination of filters as `FILTER_COLORS` knows it.
+
+    Parameters
+    ----------
+    filters : sequence of str
+        Any of ``"label"``, ``"reciprocal"``, ``"rank"``, in any order.
+
+    Returns
+    -------
+    str
+        E.g. ``"label+rank"``, or ``"none"``.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of the three filters.
+
+    Examples
+    --------
+    >>> filter_key(("rank", "label"))
+    'label+rank'
+    """
+    order = ("label", "reciprocal", "rank")
+    unknown = [name for name in filters if name not in order]
+    if unknown:
+        raise ValueError(
+            f"{unknown[0]!r} is not a filter: expected names among {', '.join(order)}."
+        )
+    return "+".join(name for name in order if name in filters) or "none"
+
+
+def category_colors(n: int, parents: ArrayLike | None = None) -> list[str]:
+    """Colors of n categories, as hex strings.
+
+    Parameters
+    ----------
+    n : int
+        Number of categories.
+    parents : array_like of int, shape (n,), optional
+        Coarse category of each. When given, the fine categories of a coarse one are shades of its
+        color; otherwise the palette repeats after eight categories.
+
+    Returns
+    -------
+    list of str
+    """
+    if parents is None:
+        return [OKABE_ITO[i % len(OKABE_ITO)] for i in range(n)]
+    parents = np.asarray(parents)
+    colors = [""] * n
+    for coarse in np.unique(parents):
+        members = np.flatnonzero(parents == coarse)
+        base = OKABE_ITO[coarse % len(OKABE_ITO)]
+        for member, shade in zip(members, _shades(base, len(members)), strict=True):
+            colors[member] = shade
+    return colors
+
+
+def _shades(base: str, n: int) -> list[str]:
+    """n mixtures of `base` from darkened to lightened; `base` itself for n = 1."""
+    rgb = np.array(mcolors.to_rgb(base))
+    levels = np.linspace(-0.35, 0.45, n) if n > 1 else [0.0]
+    mixed = [rgb * (1 + s) if s < 0 else rgb + (1 - rgb) * s for s in levels]
+    return [mcolors.to_hex(color) for color in mixed]
+
+
+def named_colors(names: Sequence[str], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The chosen color of each name, else that of its method or filter, else one still free."""
+    known = FILTER_COLORS | METHOD_COLORS | dict(chosen or {})
+    colors: dict[str, str] = {}
+    for position, name in enumerate(names):
+        free = [color for color in OKABE_ITO if color not in colors.values()]
+        color = known.get(name)
+        if color is None or (color in colors.values() and name not in (chosen or {})):
+            color = free[0] if free else OKABE_ITO[position % len(OKABE_ITO)]
+        colors[name] = color
+    return colors
+
+
+def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise ValueError(
+            f"the frame has no column {missing[0]!r}: it needs {', '.join(columns)} and has "
+            f"{', '.join(map(str, frame.columns))}."
+        )
+
+
+def set_title(ax: Axes, title: str | None, share: float = 1.0) -> None:
+    if title:
+        width = share * ax.figure.get_size_inches()[0]
+        ax.set_title(_filled(title, width, plt.rcParams["axes.titlesize"]), loc="left")
+
+
+def set_figure_title(fig: Figure, title: str | None) -> None:
+    if title:
+        width = fig.get_size_inches()[0]
+        text = _filled(title, width, plt.rcParams["figure.titlesize"])
+        fig.suptitle(text, x=0.042 / width, ha="left")
+
+
+def _filled(title: str, width: float, size: float | str) -> str:
+    """Wrap a title to a width in inches; a bold letter is some 0.62 of its size wide."""
+    points = size if isinstance(size, (int, float)) else 12.0
+    return textwrap.fill(title, max(20, int(0.92 * 72 * width / (0.62 * points))))
