@@ -1,0 +1,37 @@
+"""README's tables are what the result files say, to the letter."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from dnalib.benchmark import ResultStore, neighbors_markdown, results_markdown, summarize
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+RESULTS = ROOT / "results"
+
+
+def test_the_results_table_is_that_of_the_stored_runs():
+    table = summarize(ResultStore(RESULTS / "runs.jsonl").records())
+    published = pd.read_csv(RESULTS / "published.csv")
+    assert results_markdown(table, published) in README
+    pd.testing.assert_frame_equal(table, pd.read_csv(RESULTS / "table.csv"))
+
+
+def test_the_neighbor_table_is_that_of_its_file():
+    assert neighbors_markdown(pd.read_csv(RESULTS / "neighbors.csv")) in README
+
+
+def test_dna_stands_above_the_published_dna_on_both_benchmarks():
+    ours = pd.read_csv(RESULTS / "table.csv").set_index(["dataset", "method"])
+    published = pd.read_csv(RESULTS / "published.csv").set_index(["dataset", "method"])
+    for dataset in ("clinc150", "hwu64"):
+        for score in ("acc", "ari", "nmi"):
+            row = ours.loc[(dataset, "dna")]
+            assert row[score] > published.loc[(dataset, "DNA"), score], (dataset, score)
+            assert row["seconds"] <= 600
+
+
+def test_every_notebook_is_in_the_notebook_table():
+    for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        assert f"(notebooks/{notebook.name})" in README
