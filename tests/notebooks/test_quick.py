@@ -85,6 +85,12 @@ def test_metrics_are_written(path):
 
 
 @each_notebook
+def test_nothing_is_left_to_be_filled_in(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert [c.source for c in cells if re.search(r"@@|\bTODO\b|\bXXX\b", c.source)] == []
+
+
+@each_notebook
 def test_no_absolute_path(path):
     cells = nbformat.read(path, as_version=4).cells
     assert [c.source for c in cells if ABSOLUTE_PATH.search(c.source)] == []
