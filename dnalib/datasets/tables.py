@@ -139,10 +139,12 @@ def _check_texts(texts: pd.Series, name: str) -> None:
 
 def _labels(labels: pd.Series, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return label ids (n,) and the sorted names."""
-    texts = labels.astype(str).str.strip()
-    _check_none_missing(labels.isna() | (texts == ""), labels.name, name)
+    # Not astype(str), which decodes bytes where str shows them as they are.
+    texts = [str(value).strip() for value in labels]
+    is_blank = np.array([text == "" for text in texts])
+    _check_none_missing(labels.isna() | is_blank, labels.name, name)
     names = tuple(sorted(set(texts)))
-    return encode(texts.tolist(), names), names
+    return encode(texts, names), names
 
 
 def _check_none_missing(missing: pd.Series, column: str, name: str) -> None:

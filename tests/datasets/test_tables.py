@@ -143,3 +143,8 @@ def test_unreadable_file(tmp_path, name, content):
     with pytest.raises(ValueError, match=f"{name} cannot be read as") as caught:
         from_table(tmp_path / name, text="message", coarse="desk")
     assert "\n" not in str(caught.value)
+
+
+def test_labels_that_are_bytes_keep_their_written_form():
+    frame = pd.DataFrame({"t": ["x y", "z"], "c": [b"a", "a"]})
+    assert from_table(frame, text="t", coarse="c").coarse_names == ("a", "b'a'")
