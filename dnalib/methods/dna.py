@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dnalib.losses import DNALoss
 from dnalib.neighbors import NeighborGraph, build_graph, released_positives
-from dnalib.training import CoarseCrossEntropy, Step, TrainingConfig
+from dnalib.training import CoarseCrossEntropy, Step, Task, TrainingConfig
 
 
 class DNAObjective(CoarseCrossEntropy):
@@ -17,11 +17,12 @@ class DNAObjective(CoarseCrossEntropy):
     In the first ``config.pretrain_epochs`` epochs the coarse cross-entropy is alone.
     """
 
+    needs_keys = True
     needs_neighbors = True
     term = "dna"
 
-    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
-        super().__init__(dim, n_coarse, config)
+    def __init__(self, task: Task, config: TrainingConfig):
+        super().__init__(task, config)
         self.contrast = DNALoss(config.temperature)
         self._positives: np.ndarray | None = None
         self._pretraining = False

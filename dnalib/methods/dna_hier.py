@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from dnalib.hyperbolic import to_ball
 from dnalib.losses import HIERLoss
 from dnalib.methods.dna import DNAObjective
-from dnalib.training import Step, TrainingConfig
+from dnalib.training import Step, Task, TrainingConfig
 
 
 class HierarchicalDNAObjective(DNAObjective):
@@ -23,12 +23,12 @@ class HierarchicalDNAObjective(DNAObjective):
     N_PROXIES = 128
     DRAWS = 10
 
-    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
-        super().__init__(dim, n_coarse, config)
-        linear = nn.Linear(dim, self.BALL_DIMENSIONS)
+    def __init__(self, task: Task, config: TrainingConfig):
+        super().__init__(task, config)
+        linear = nn.Linear(task.dim, self.BALL_DIMENSIONS)
         nn.init.orthogonal_(linear.weight)
         nn.init.zeros_(linear.bias)
-        self.projection = nn.Sequential(nn.LayerNorm(dim, elementwise_affine=False), linear)
+        self.projection = nn.Sequential(nn.LayerNorm(task.dim, elementwise_affine=False), linear)
         self.hierarchy = HIERLoss(self.BALL_DIMENSIONS, self.N_PROXIES, draws=self.DRAWS)
 
     def forward(self, step: Step) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from dnalib.losses import ISIFLoss
-from dnalib.training import Objective, Step, TrainingConfig
+from dnalib.training import Objective, Step, Task, TrainingConfig
 
 
 class ISIFObjective(Objective):
@@ -16,7 +16,7 @@ class ISIFObjective(Objective):
 
     needs_second_view = True
 
-    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
+    def __init__(self, task: Task, config: TrainingConfig):
         super().__init__()
         self.spreading = ISIFLoss(config.temperature)
 

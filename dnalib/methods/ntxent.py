@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from dnalib.losses import NTXentLoss
-from dnalib.training import Objective, Step, TrainingConfig
+from dnalib.training import Objective, Step, Task, TrainingConfig
 
 
 class NTXentObjective(Objective):
@@ -13,7 +13,7 @@ class NTXentObjective(Objective):
 
     needs_second_view = True
 
-    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
+    def __init__(self, task: Task, config: TrainingConfig):
         super().__init__()
         self.contrast = NTXentLoss(config.temperature)
 

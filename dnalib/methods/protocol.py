@@ -17,7 +17,7 @@ from dnalib.datasets import CoarseDataset
 from dnalib.encoders import Store, VectorEncoder, encode, load_encoder
 from dnalib.methods.registry import Method, get_method
 from dnalib.neighbors import NeighborGraph, precision
-from dnalib.training import Trainer, TrainingConfig, seed_everything
+from dnalib.training import Task, Trainer, TrainingConfig, seed_everything
 
 MONITOR_STARTS = 3
 """k-means starts for the scores in a history; final scores take the protocol's 20."""
@@ -128,11 +128,12 @@ def run(
     history = pd.DataFrame()
     if recipe.objective is not None:
         seed_everything(seed)
+        task = Task(model.dim, dataset.n_coarse, len(dataset.train), model, seed)
         history = Trainer(
             model,
             train_store,
             dataset.train.coarse,
-            recipe.objective(model.dim, dataset.n_coarse, config),
+            recipe.objective(task, config),
             config,
             seed=seed,
             monitor=monitor,

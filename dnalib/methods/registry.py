@@ -12,7 +12,7 @@ from dnalib.methods.isif import ISIFObjective
 from dnalib.methods.ntxent import NTXentObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
-from dnalib.training import CoarseCrossEntropy, Objective, TrainingConfig
+from dnalib.training import CoarseCrossEntropy, Objective, Task, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Method:
     source : str
         Where it was published, or why it stands here.
     objective : callable or None
-        ``(dim, n_coarse, config) -> Objective``; None trains nothing.
+        ``(task, config) -> Objective``; None trains nothing.
     settings : mapping
         Fields of `TrainingConfig` where the method departs from its defaults.
     """
@@ -36,7 +36,7 @@ class Method:
     name: str
     title: str
     source: str
-    objective: Callable[[int, int, TrainingConfig], Objective] | None
+    objective: Callable[[Task, TrainingConfig], Objective] | None
     settings: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from dnalib.losses import SimCSELoss
-from dnalib.training import CoarseCrossEntropy, Objective, Step, TrainingConfig
+from dnalib.training import CoarseCrossEntropy, Objective, Step, Task, TrainingConfig
 
 
 class SimCSEObjective(Objective):
@@ -13,7 +13,7 @@ class SimCSEObjective(Objective):
 
     needs_second_view = True
 
-    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
+    def __init__(self, task: Task, config: TrainingConfig):
         super().__init__()
         self.contrast = SimCSELoss(config.temperature)
 
@@ -27,8 +27,8 @@ class SimCSECoarseObjective(CoarseCrossEntropy):
 
     needs_second_view = True
 
-    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
-        super().__init__(dim, n_coarse, config)
+    def __init__(self, task: Task, config: TrainingConfig):
+        super().__init__(task, config)
         self.contrast = SimCSELoss(config.temperature)
 
     def forward(self, step: Step) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dnalib.losses import GaussianHead, STARLoss
 from dnalib.methods.down import DOWNObjective
-from dnalib.training import Step, TrainingConfig
+from dnalib.training import Step, Task, TrainingConfig
 
 
 class STARObjective(DOWNObjective):
@@ -19,9 +19,9 @@ class STARObjective(DOWNObjective):
     term = "star"
     bases = (150.0, 10.0, 5.0, 2.0, 2.0)
 
-    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
-        super().__init__(dim, n_coarse, config)
-        self.gaussians = GaussianHead(dim)
+    def __init__(self, task: Task, config: TrainingConfig):
+        super().__init__(task, config)
+        self.gaussians = GaussianHead(task.dim)
         self.contrast = STARLoss(config.temperature)
 
     def _neighborhood_loss(self, step: Step) -> Tensor:

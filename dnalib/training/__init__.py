@@ -2,13 +2,14 @@
 
 from dnalib.training.config import TrainingConfig
 from dnalib.training.loop import Monitor, Trainer
-from dnalib.training.objective import CoarseCrossEntropy, Objective, Step, seed_everything
+from dnalib.training.objective import CoarseCrossEntropy, Objective, Step, Task, seed_everything
 
 __all__ = [
     "CoarseCrossEntropy",
     "Monitor",
     "Objective",
     "Step",
+    "Task",
     "Trainer",
     "TrainingConfig",
     "seed_everything",

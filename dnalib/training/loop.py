@@ -87,7 +87,7 @@ class Trainer:
         self.progress = progress
         self.device = next(encoder.parameters()).device
         self.objective = objective.to(self.device)
-        self.momentum = _frozen_copy(encoder) if objective.needs_neighbors else None
+        self.momentum = _frozen_copy(encoder) if objective.needs_keys else None
         self.view = make_view(config.view, config.view_rate, encoder)
         self.optimizer = _make_optimizer([encoder, objective], config)
         self.scheduler = _make_scheduler(self.optimizer, config, self.steps_per_epoch)
@@ -153,22 +153,24 @@ class Trainer:
         batch = self.view(self.store, indices, generator)
         features = self.encoder(batch)
         keys = self._momentum_keys(batch)
-        terms = self.objective(
-            Step(
-                indices=indices.to(self.device),
-                queries=normalize(features),
-                keys=keys,
-                features=features,
-                coarse=self.coarse[indices].to(self.device),
-                bank=self.bank,
-                graph=self.graph,
-                second=self._second_queries(indices, generator),
-            )
+        step = Step(
+            indices=indices.to(self.device),
+            queries=normalize(features),
+            keys=keys,
+            features=features,
+            coarse=self.coarse[indices].to(self.device),
+            bank=self.bank,
+            graph=self.graph,
+            second=self._second_queries(indices, generator),
+            batch=batch,
         )
+        terms = self.objective(step)
         self._descend(sum(terms.values()))
         if keys is not None:
             self._update_momentum()
-            self.bank[indices.to(self.device)] = keys
+        if self.bank is not None:
+            self.bank[step.indices] = keys
+        self.objective.after_step(step)
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _second_queries(self, indices: Tensor, generator: torch.Generator) -> Tensor | None:

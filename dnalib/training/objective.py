@@ -9,8 +9,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dnalib.encoders import Batch
 from dnalib.neighbors import NeighborGraph
 from dnalib.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an objective is built for.
+
+    Attributes
+    ----------
+    dim : int
+        Length of a feature.
+    n_coarse : int
+        Number of coarse labels.
+    n : int
+        Training texts.
+    encoder : nn.Module or None
+        What will be trained, at its start, for objectives that keep a copy of it.
+    seed : int
+        Of whatever the objective draws when it is built.
+    """
+
+    dim: int
+    n_coarse: int
+    n: int
+    encoder: nn.Module | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,6 +61,8 @@ class Step:
         The neighbors as mined before this epoch.
     second : Tensor (b, d) or None
         Unit features of another view of the same texts, with gradients.
+    batch : Batch or None
+        The view itself, as the encoder took it.
     """
 
     indices: Tensor
@@ -45,6 +73,7 @@ class Step:
     bank: Tensor | None
     graph: NeighborGraph | None
     second: Tensor | None = None
+    batch: Batch | None = None
 
 
 class Objective(nn.Module):
@@ -52,12 +81,15 @@ class Objective(nn.Module):
 
     Attributes
     ----------
+    needs_keys : bool
+        Whether the loop keeps a momentum encoder, which encodes every batch as well.
     needs_neighbors : bool
-        Whether the loop keeps a momentum encoder and a bank, and mines neighbors.
+        Whether the loop keeps a bank of the keys, which it then needs, and mines neighbors in it.
     needs_second_view : bool
         Whether the loop encodes another view of every batch.
     """
 
+    needs_keys = False
     needs_neighbors = False
     needs_second_view = False
 
@@ -69,24 +101,24 @@ class Objective(nn.Module):
         """Return the loss terms of one step by name, each a scalar."""
         raise NotImplementedError
 
+    def after_step(self, step: Step) -> None:
+        """Update what the objective remembers, such as a queue, once the encoder was updated."""
+
 
 class CoarseCrossEntropy(Objective):
     """Cross-entropy of the coarse labels: a linear head over the features, with dropout.
 
     Parameters
     ----------
-    dim : int
-        Length of a feature.
-    n_coarse : int
-        Number of coarse labels.
+    task : Task
     config : TrainingConfig
         Its ``coarse_weight`` scales the term.
     """
 
-    def __init__(self, dim: int, n_coarse: int, config: TrainingConfig):
+    def __init__(self, task: Task, config: TrainingConfig):
         super().__init__()
         self.config = config
-        self.head = nn.Sequential(nn.Dropout(0.1), nn.Linear(dim, n_coarse))
+        self.head = nn.Sequential(nn.Dropout(0.1), nn.Linear(task.dim, task.n_coarse))
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return the term ``ce``."""

@@ -11,7 +11,7 @@ from dnalib.losses import DNALoss
 from dnalib.methods import METHODS, get_method, resolve_config, run
 from dnalib.methods.dna import DNAObjective
 from dnalib.neighbors import released_positives
-from dnalib.training import Step, TrainingConfig
+from dnalib.training import Step, Task, TrainingConfig
 from tests.helpers import make_texts, make_tiny_bert
 
 SMALL = {"epochs": 2, "batch_size": 8, "k": 5, "progress": False}
@@ -89,7 +89,7 @@ def make_step(config, batch):
     rng = torch.Generator().manual_seed(0)
     bank = torch.nn.functional.normalize(torch.randn(20, 6, generator=rng))
     coarse = torch.arange(20) % 2
-    objective = DNAObjective(6, 2, config).eval()
+    objective = DNAObjective(Task(6, 2, 20), config).eval()
     graph = objective.mine(bank.numpy(), coarse.numpy(), epoch=0)
     queries = bank[batch].roll(1, 1)
     return objective, Step(batch, queries, queries, queries, coarse[batch], bank, graph)

@@ -16,7 +16,7 @@ from dnalib.methods.isif import ISIFObjective
 from dnalib.methods.ntxent import NTXentObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
-from dnalib.training import Step, TrainingConfig
+from dnalib.training import Step, Task, TrainingConfig
 from tests.helpers import make_texts, make_tiny_bert
 
 SMALL = {"batch_size": 8, "k": 5, "progress": False}
@@ -52,21 +52,21 @@ def config(method, **settings):
 
 def test_simcse_contrasts_the_two_views():
     step = make_step()
-    terms = SimCSEObjective(6, 2, config("simcse"))(step)
+    terms = SimCSEObjective(Task(6, 2, 20), config("simcse"))(step)
     assert terms == {"simcse": SimCSELoss(0.05)(step.queries, step.second)}
-    both = SimCSECoarseObjective(6, 2, config("simcse-ce"))(step)
+    both = SimCSECoarseObjective(Task(6, 2, 20), config("simcse-ce"))(step)
     assert set(both) == {"ce", "simcse"} and both["simcse"] == terms["simcse"]
 
 
 def test_ntxent_contrasts_the_two_views():
     step = make_step()
-    terms = NTXentObjective(6, 2, config("ntxent"))(step)
+    terms = NTXentObjective(Task(6, 2, 20), config("ntxent"))(step)
     assert terms == {"ntxent": NTXentLoss(0.1)(step.queries, step.second)}
 
 
 def test_isif_spreads_the_two_views():
     step = make_step()
-    terms = ISIFObjective(6, 2, config("isif"))(step)
+    terms = ISIFObjective(Task(6, 2, 20), config("isif"))(step)
     assert terms == {"isif": ISIFLoss(0.1)(step.queries, step.second)}
 
 
@@ -93,7 +93,7 @@ def test_methods_without_labels_do_not_look_at_them(tiny_bert, method):
 
 
 def test_down_has_itself_as_rank_0_and_all_neighbors_by_rank():
-    objective = DOWNObjective(6, 2, config("down", k=4, epochs=20)).eval()
+    objective = DOWNObjective(Task(6, 2, 20), config("down", k=4, epochs=20)).eval()
     step = mined(objective, epoch=0)
     assert step.graph.kept_share == 1
     positives = torch.from_numpy(np.column_stack([BATCH, step.graph.indices[BATCH.numpy()]]))
@@ -113,13 +113,13 @@ def test_down_has_itself_as_rank_0_and_all_neighbors_by_rank():
 )
 def test_bases_of_down_are_spread_over_the_epochs_trained(epochs, pretrain, bases):
     settings = config("down", epochs=epochs, pretrain_epochs=pretrain)
-    objective = DOWNObjective(6, 2, settings)
+    objective = DOWNObjective(Task(6, 2, 20), settings)
     assert [objective._base(epoch) for epoch in range(epochs)] == bases
 
 
 def test_star_without_its_divergences_is_down():
-    down = DOWNObjective(6, 2, config("down", k=4))
-    star = STARObjective(6, 2, config("star", k=4))
+    down = DOWNObjective(Task(6, 2, 20), config("down", k=4))
+    star = STARObjective(Task(6, 2, 20), config("star", k=4))
     star.contrast.divergence_weight = 0
     torch.nn.init.zeros_(star.contrast.log_base)
     star.head.load_state_dict(down.head.state_dict())
@@ -130,8 +130,8 @@ def test_star_without_its_divergences_is_down():
 
 
 def test_hier_is_added_to_dna_on_points_in_the_ball():
-    plain = DNAObjective(6, 2, config("dna", k=4, m=3)).eval()
-    objective = HierarchicalDNAObjective(6, 2, config("dna-hier", k=4, m=3)).eval()
+    plain = DNAObjective(Task(6, 2, 20), config("dna", k=4, m=3)).eval()
+    objective = HierarchicalDNAObjective(Task(6, 2, 20), config("dna-hier", k=4, m=3)).eval()
     objective.head.load_state_dict(plain.head.state_dict())
     objective.hierarchy.neighbors = 3
     step = mined(objective, 0)
@@ -151,7 +151,7 @@ def test_hier_is_added_to_dna_on_points_in_the_ball():
 
 
 def test_star_trains_its_base_and_its_head():
-    objective = STARObjective(6, 2, config("star", k=4))
+    objective = STARObjective(Task(6, 2, 20), config("star", k=4))
     sum(objective(mined(objective, 0)).values()).backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in objective.parameters())
 

@@ -7,7 +7,7 @@ import torch
 
 from dnalib.encoders import VectorEncoder
 from dnalib.methods.dna import DNAObjective
-from dnalib.training import CoarseCrossEntropy, Trainer, TrainingConfig, seed_everything
+from dnalib.training import CoarseCrossEntropy, Task, Trainer, TrainingConfig, seed_everything
 
 CONFIG = TrainingConfig(epochs=3, batch_size=8, k=5, learning_rate=1e-2, filters=("label",))
 
@@ -22,7 +22,7 @@ def make_trainer(objective=DNAObjective, config=CONFIG, seed=0, **keywords):
     vectors, coarse = make_vectors()
     encoder = VectorEncoder(vectors.shape[1], hidden=16, seed=seed)
     seed_everything(seed)
-    head = objective(encoder.dim, 2, config)
+    head = objective(Task(encoder.dim, 2, len(vectors)), config)
     store = encoder.prepare(vectors)
     return Trainer(encoder, store, coarse, head, config, seed=seed, progress=False, **keywords)
 
