@@ -6,8 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from dnalib import benchmark
-from dnalib.benchmark import Cell, ResultStore, key_of, measure_cell, run_grid, summarize
+from dnalib import benchmark, datasets
+from dnalib.benchmark import Cell, ResultStore, grid, key_of, measure_cell, neighborhoods
+from dnalib.benchmark import run_grid, summarize
+from dnalib.benchmark.tables import refresh
+from dnalib.methods import get_method, resolve_config
 from tests.helpers import make_texts
 
 
@@ -18,17 +21,16 @@ def tiny_grid(monkeypatch):
 
     def fake_measure(cell, settings):
         calls.append(cell)
-        method = benchmark.get_method(cell.method)
-        config = benchmark.resolve_config(method, make_texts(20), settings)
+        config = resolve_config(get_method(cell.method), make_texts(20), settings)
         return {
             "dataset": cell.dataset, "method": cell.method, "seed": cell.seed,
             "encoder": cell.encoder, "trainable_layers": 2, "max_length": 64,
-            "acc": 70.0 + cell.seed, "ari": 60.0, "nmi": 80.0, "seconds": 1.0, "peak_gib": 1.0,
+            "acc": 70.0 + cell.seed, "ari": 60.0, "nmi": 80.0, "seconds": 1.0, "cpu_seconds": 1.5, "peak_gib": 1.0,
             "config": config.to_dict(), "history": {"precision": [0.5, 0.75 + cell.seed / 100]},
         }  # fmt: skip
 
-    monkeypatch.setattr(benchmark.datasets, "load", lambda name: make_texts(20))
-    monkeypatch.setattr(benchmark, "_measure_apart", fake_measure)
+    monkeypatch.setattr(datasets, "load", lambda name: make_texts(20))
+    monkeypatch.setattr(grid, "_measure_apart", fake_measure)
     return calls
 
 
@@ -91,9 +93,9 @@ def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
     tmp_path, tiny_grid, capsys, monkeypatch
 ):
     folder = str(tmp_path)
-    monkeypatch.setattr(benchmark, "embed", lambda texts: np.eye(len(texts), dtype=np.float32))
+    monkeypatch.setattr(neighborhoods, "embed", lambda texts: np.eye(len(texts), dtype=np.float32))
     assert benchmark.main(["--methods", "embeddings", "--seeds", "0", "--results", folder]) == 0
-    assert (tmp_path / "table.csv").read_text().startswith("dataset,method,seeds,acc")
+    assert (tmp_path / "table.csv").read_text().startswith("dataset,method,encoder,seeds,acc")
     assert len((tmp_path / "neighbors.csv").read_text().splitlines()) == 1 + 8
     assert json.loads((tmp_path / "runs.jsonl").read_text())["method"] == "embeddings"
     assert benchmark.main(["--methods", "dnaa", "--results", folder]) == 2
@@ -103,7 +105,7 @@ def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
 def test_neighbors_are_measured_for_every_combination_of_filters(monkeypatch):
     data = make_texts(40)
     onehot = np.eye(4, dtype=np.float32)[data.train.fine]
-    monkeypatch.setattr(benchmark, "embed", lambda texts: onehot)
+    monkeypatch.setattr(neighborhoods, "embed", lambda texts: onehot)
     table = benchmark.measure_neighbors(data, m=1).set_index("filters")
     assert len(table) == 8
     assert (table["k"] == 10).all()
@@ -120,3 +122,21 @@ def test_a_measured_cell_holds_scores_cost_history_and_environment():
     assert record["config"]["epochs"] == 1
     assert record["environment"]["torch"].startswith("2.")
     json.dumps(record)
+
+
+def test_the_tables_of_a_document_are_made_anew_and_nothing_else_is_touched(tmp_path, tiny_grid):
+    document = tmp_path / "README.md"
+    document.write_text("Before.\n<!-- a -->\n| old |\n<!-- end of a -->\nAfter \\1.\n")
+    refresh(document, {"a": "| \\1 |"})
+    assert document.read_text() == "Before.\n<!-- a -->\n| \\1 |\n<!-- end of a -->\nAfter \\1.\n"
+    with pytest.raises(ValueError, match="no one place for a table: expected <!-- b -->"):
+        refresh(document, {"b": ""})
+
+
+def test_another_encoder_has_a_row_of_its_own(tmp_path, tiny_grid):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    run_grid([Cell("topics", "dna", 0), Cell("topics", "dna", 0, "bert")], store)
+    table = summarize(store.records())
+    assert sorted(table["encoder"]) == ["bert", "minilm"]
+    markdown = benchmark.results_markdown(table, benchmark.read_published())
+    assert "| **DNA, ours** |" in markdown and "| **DNA on bert, ours** |" in markdown

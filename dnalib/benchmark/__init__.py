@@ -1,0 +1,33 @@
+"""The grid of dataset, method, encoder and seed: runs what is missing, keeps every result.
+
+Results are lines of JSON in one file that is only ever appended to, each keyed by all that decides
+its numbers. A grid that was killed goes on where it stopped.
+
+From the ground up: `cells` is one run and its record, `store` keeps the records, `grid` runs the
+cells that the store does not hold, `summary` makes the table of means, `neighborhoods` measures the
+filters on untrained features, `tables` shows both as README does, and `command` is what
+``python -m dnalib benchmark`` calls.
+"""
+
+from dnalib.benchmark.cells import SCORES, Cell, key_of, measure_cell
+from dnalib.benchmark.command import main
+from dnalib.benchmark.grid import run_grid
+from dnalib.benchmark.neighborhoods import measure_neighbors
+from dnalib.benchmark.store import ResultStore
+from dnalib.benchmark.summary import summarize
+from dnalib.benchmark.tables import neighbors_markdown, read_published, results_markdown
+
+__all__ = [
+    "SCORES",
+    "Cell",
+    "ResultStore",
+    "key_of",
+    "main",
+    "measure_cell",
+    "measure_neighbors",
+    "neighbors_markdown",
+    "read_published",
+    "results_markdown",
+    "run_grid",
+    "summarize",
+]

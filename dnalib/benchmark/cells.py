@@ -1,0 +1,92 @@
+"""One run of the grid: what tells it from every other, and the record of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dnalib
+from dnalib import datasets, environment
+from dnalib.methods import run
+
+SCORES = ("acc", "ari", "nmi")
+RECORDED_PACKAGES = ("torch", "transformers", "numpy", "scikit-learn", "faiss-cpu")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the grid."""
+
+    dataset: str
+    method: str
+    seed: int
+    encoder: str = "minilm"
+    trainable_layers: int | str = 2
+    max_length: int = 64
+
+    def __str__(self) -> str:
+        encoder = "" if self.encoder == "minilm" else f" {self.encoder}"
+        return f"{self.dataset} {self.method}{encoder} seed {self.seed}"
+
+
+def key_of(cell: Cell, settings: dict) -> str:
+    """Return what tells this run from every other: the cell and its resolved settings, hashed."""
+    described = json.dumps([asdict(cell), settings], sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()[:16]
+
+
+def measure_cell(cell: Cell, settings: dict) -> dict:
+    """Run one cell in this process and return its record: scores, cost, history, environment.
+
+    Parameters
+    ----------
+    cell : Cell
+    settings : dict
+        Fields of `dnalib.training.TrainingConfig`, over the method's own.
+
+    Returns
+    -------
+    dict
+        JSON data; ``seconds`` is wall time without scoring, ``cpu_seconds`` all of this process
+        and ``peak_gib`` the most memory it held.
+    """
+    cpu = time.process_time()
+    result = run(
+        datasets.load(cell.dataset),
+        cell.method,
+        seed=cell.seed,
+        encoder=cell.encoder,
+        trainable_layers=cell.trainable_layers,
+        max_length=cell.max_length,
+        **settings,
+    )
+    history = result.history.round(6).to_dict("list")
+    return {
+        **asdict(cell),
+        **result.scores,
+        "seconds": round(result.seconds, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
+        "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "config": result.config.to_dict(),
+        "history": history,
+        "environment": describe_environment(),
+    }
+
+
+def describe_environment() -> dict:
+    """Return the code's version and git revision, the time, the packages and the hardware."""
+    hardware = environment.hardware()
+    return {
+        "dnalib": dnalib.__version__,
+        "revision": environment.revision(Path(__file__).parent),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": sys.version.split()[0],
+        **{name: environment.installed(name) for name in RECORDED_PACKAGES},
+        **{name: hardware[name] for name in ("system", "processor", "cores", "memory_gib", "gpus")},
+    }

@@ -1,0 +1,38 @@
+"""What the filters do to the neighbors of untrained features."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pandas as pd
+
+from dnalib.datasets import CoarseDataset
+from dnalib.encoders import embed
+from dnalib.methods import get_method, resolve_config
+from dnalib.neighbors import FILTERS, build_graph, precision, recall
+
+
+def measure_neighbors(dataset: CoarseDataset, *, m: int = 5) -> pd.DataFrame:
+    """Return precision, recall and kept share of every combination of filters, in percent.
+
+    On the training texts' embeddings as they come, with the default k.
+
+    Parameters
+    ----------
+    dataset : CoarseDataset
+        With fine labels.
+    m : int, default 5
+        Of the rank filter.
+    """
+    features = embed(dataset.train.inputs)
+    k = resolve_config(get_method("dna"), dataset, {}).k
+    rows = []
+    for count in range(len(FILTERS) + 1):
+        for filters in combinations(FILTERS, count):
+            graph = build_graph(features, dataset.train.coarse, k, filters, m)
+            row = {"dataset": dataset.name, "k": k, "filters": "+".join(filters) or "none"}
+            row["precision"] = round(100 * precision(graph, dataset.train.fine), 2)
+            row["recall"] = round(100 * recall(graph, dataset.train.fine), 2)
+            row["kept_share"] = round(100 * graph.kept_share, 2)
+            rows.append(row)
+    return pd.DataFrame(rows)

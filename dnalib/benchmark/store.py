@@ -1,0 +1,88 @@
+"""The results on disk: one line of JSON a run, appended and never changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from filelock import FileLock
+
+
+class ResultStore:
+    """Runs on disk, one line of JSON each, appended and never changed.
+
+    Any number of processes may append to one store, and each may be killed at any moment: every
+    line is there whole and once.
+
+    Parameters
+    ----------
+    path : path
+        The file; made at the first result. A file beside it, named like it with a dot before and
+        ``.lock`` behind, is held while a line is written.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+
+    def records(self) -> list[dict]:
+        """Return all results, oldest first; a last line cut off by a kill is left out.
+
+        Raises
+        ------
+        ValueError
+            When another line is not JSON.
+        """
+        if not self.path.exists():
+            return []
+        records = []
+        for number, line in enumerate(self.path.read_text("utf-8").splitlines(keepends=True), 1):
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                if line.endswith("\n"):
+                    raise ValueError(
+                        f"{self.path}, line {number} is not JSON: expected one result a line; "
+                        "mend or remove that line"
+                    ) from error
+        return records
+
+    def keys(self) -> set[str]:
+        """Return the keys of all results."""
+        return {record["key"] for record in self.records()}
+
+    def append(self, record: dict) -> bool:
+        """Add one result, unless one with its key is there; it is on the disk at the return.
+
+        Parameters
+        ----------
+        record : dict
+            JSON data, its ``key`` among them.
+
+        Returns
+        -------
+        bool
+            False when another writer was first: the store then stays as it is.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            if record["key"] in self.keys():
+                return False
+            with open(self.path, "ab+") as file:
+                if file.tell() and not self._ends_whole(file):
+                    self._cut_last_line(file)
+                file.write(json.dumps(record, sort_keys=True).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        return True
+
+    @staticmethod
+    def _ends_whole(file) -> bool:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+    @staticmethod
+    def _cut_last_line(file) -> None:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)

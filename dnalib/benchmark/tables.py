@@ -1,0 +1,101 @@
+"""The tables as README shows them, made from the result files alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from dnalib.benchmark.cells import SCORES
+from dnalib.files import atomic_path
+from dnalib.methods import get_method
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published.csv"
+
+
+def results_markdown(table: pd.DataFrame, published: pd.DataFrame) -> str:
+    """Return the scores of `summarize` as a Markdown table, the published ones above ours.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `summarize`.
+    published : DataFrame
+        Columns dataset, method, acc, ari, nmi.
+    """
+    lines = [
+        "| dataset | system | ACC | ARI | NMI | seconds | CPU s | GiB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for dataset, ours in table.groupby("dataset", sort=True):
+        for row in published[published["dataset"] == dataset].to_dict("records"):
+            scores = " | ".join(f"{row[score]:.2f}" for score in SCORES)
+            lines.append(f"| {dataset} | {row['method']}, published | {scores} | | | |")
+        for row in ours.to_dict("records"):
+            scores = " | ".join(f"{row[score]:.1f} ± {row[f'{score}_sd']:.1f}" for score in SCORES)
+            cost = f"{row['seconds']:.0f} | {row['cpu_seconds']:.0f} | {row['peak_gib']:.1f}"
+            lines.append(f"| {dataset} | **{_title(row)}, ours** | {scores} | {cost} |")
+    return "\n".join(lines)
+
+
+def _title(row: dict) -> str:
+    title = get_method(row["method"]).title
+    return title if row["encoder"] == "minilm" else f"{title} on {row['encoder']}"
+
+
+def neighbors_markdown(neighbors: pd.DataFrame) -> str:
+    """Return what filtering by label and reciprocity does, of `measure_neighbors`, in Markdown."""
+    lines = [
+        "| dataset | k | precision before | after | gain | kept |",
+        "|---|---|---|---|---|---|",
+    ]
+    for dataset, rows in neighbors.groupby("dataset", sort=True):
+        before, after = (rows.set_index("filters").loc[f] for f in ("none", "label+reciprocal"))
+        gain = after["precision"] - before["precision"]
+        lines.append(
+            f"| {dataset} | {before['k']} | {before['precision']:.1f} | {after['precision']:.1f} "
+            f"| +{gain:.1f} | {after['kept_share']:.0f} % |"
+        )
+    return "\n".join(lines)
+
+
+def read_published(path: Path = PUBLISHED) -> pd.DataFrame:
+    """Return the published scores; empty away from a clone of the repository."""
+    columns = ["dataset", "method", *SCORES, "source"]
+    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def refresh(document: Path, tables: dict[str, str]) -> None:
+    """Put `tables` into a Markdown document, each between the two comments that name it.
+
+    Parameters
+    ----------
+    document : pathlib.Path
+        Holds ``<!-- NAME -->`` and ``<!-- end of NAME -->`` for each table; what stands between
+        them is replaced, and nothing else.
+    tables : dict of str
+        Name to Markdown table.
+
+    Raises
+    ------
+    ValueError
+        When the document has not exactly one such place for a table.
+    FileNotFoundError
+        When there is no such document.
+    """
+    text = document.read_text("utf-8")
+    for name, table in tables.items():
+        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        place = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+        if len(place.findall(text)) != 1:
+            raise ValueError(f"{document} has no one place for a table: expected {start} … {end}")
+        text = place.sub(lambda _, put=f"{start}\n{table}\n{end}": put, text)
+    with atomic_path(document) as temporary:
+        temporary.write_text(text, "utf-8")
