@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dnalib.encoders import Batch
+from dnalib.encoders import Batch, Store
 from dnalib.neighbors import NeighborGraph
 from dnalib.training.config import TrainingConfig
 
@@ -30,6 +30,8 @@ class Task:
         What will be trained, at its start, for objectives that keep a copy of it.
     seed : int
         Of whatever the objective draws when it is built.
+    reference : Store or None
+        Prepared inputs that hold what is not of interest, for objectives that contrast with them.
     """
 
     dim: int
@@ -37,6 +39,7 @@ class Task:
     n: int
     encoder: nn.Module | None = None
     seed: int = 0
+    reference: Store | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""A reconstruction of cIDFD: IDFD that a reference set tells what is background."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from dnalib.losses import CIDFDLoss
+from dnalib.training import Objective, Step, Task, TrainingConfig
+from dnalib.training.views import make_view
+
+
+class CIDFDObjective(Objective):
+    """``L_cID + L_cFD`` of `dnalib.losses.CIDFDLoss`: **a reconstruction**, not the authors' loss.
+
+    The task's encoder gives the salient features; a second one, kept here, sees the same view of
+    the targets and, at each step, as many inputs of the task's reference set.
+
+    Parameters
+    ----------
+    task : Task
+        With a ``reference``.
+    config : TrainingConfig
+        ``temperature``, ``view`` and ``view_rate`` are those of targets and reference alike.
+    background : nn.Module, optional
+        The encoder of the background, by default a copy of the task's. One whose parameters need
+        no gradient stays as it is.
+    sign, cross_block, stop_background
+        As in `CIDFDLoss`.
+
+    Raises
+    ------
+    ValueError
+        If the task has no reference set.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: TrainingConfig,
+        *,
+        background: nn.Module | None = None,
+        sign: int = 1,
+        cross_block: bool = True,
+        stop_background: bool = False,
+    ):
+        super().__init__()
+        if task.reference is None:
+            raise ValueError(
+                "the task has no reference set: expected prepared inputs that are background alone"
+            )
+        self.reference = task.reference
+        self.background = copy.deepcopy(task.encoder) if background is None else background
+        self.view = make_view(config.view, config.view_rate, self.background)
+        self.cidfd = CIDFDLoss(
+            task.n,
+            len(task.reference),
+            task.dim,
+            config.temperature,
+            sign=sign,
+            cross_block=cross_block,
+            stop_background=stop_background,
+            seed=task.seed,
+        )
+        self._seen: tuple[Tensor, ...] = ()
+
+    def train(self, mode: bool = True) -> CIDFDObjective:
+        """Set the mode, but leave a background encoder that is not trained as it stands."""
+        super().train(mode)
+        if not any(p.requires_grad for p in self.background.parameters()):
+            self.background.eval()
+        return self
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """Return the term ``cidfd``."""
+        background = normalize(self.background(step.batch))
+        rows = torch.randperm(len(self.reference))[: len(step.indices)]
+        # The loop seeds torch's own generator at each epoch, so a resumed run draws the same.
+        batch = self.view(self.reference, rows, torch.default_generator)
+        reference = normalize(self.background(batch))
+        inputs = (step.queries, background, step.indices, reference, rows.to(step.indices.device))
+        self._seen = tuple(tensor.detach() for tensor in inputs)
+        return {"cidfd": self.cidfd(*inputs)}
+
+    def after_step(self, step: Step) -> None:
+        """Move the three memories towards the step's features."""
+        self.cidfd.update(*self._seen)
