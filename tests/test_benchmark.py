@@ -124,6 +124,15 @@ def test_a_measured_cell_holds_scores_cost_history_and_environment():
     json.dumps(record)
 
 
+def test_a_measured_cell_holds_what_other_questions_need():
+    record = measure_cell(Cell("digits", "embeddings", 0), {})
+    fine = datasets.load("digits").test.fine
+    assert 100 * np.mean(np.array(record["predictions"]) == fine) == pytest.approx(record["acc"])
+    assert len(record["kmeans_acc"]) == 4
+    assert set(record["inductive"]) == {"acc", "ari", "nmi"}
+    assert abs(record["inductive"]["acc"] - record["acc"]) < 20
+
+
 def test_the_tables_of_a_document_are_made_anew_and_nothing_else_is_touched(tmp_path, tiny_grid):
     document = tmp_path / "README.md"
     document.write_text("Before.\n<!-- a -->\n| old |\n<!-- end of a -->\nAfter \\1.\n")

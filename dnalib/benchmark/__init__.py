@@ -3,10 +3,10 @@
 Results are lines of JSON in one file that is only ever appended to, each keyed by all that decides
 its numbers. A grid that was killed goes on where it stopped.
 
-From the ground up: `cells` is one run and its record, `store` keeps the records, `grid` runs the
-cells that the store does not hold, `summary` makes the table of means, `neighborhoods` measures the
-filters on untrained features, `tables` shows both as README does, and `command` is what
-``python -m dnalib benchmark`` calls.
+From the ground up: `readings` clusters a run's features, `cells` is one run and its record,
+`store` keeps the records, `grid` runs the cells that the store does not hold, `summary` makes the
+table of means, `neighborhoods` measures the filters on untrained features, `tables` shows both as
+README does, and `command` is what ``python -m dnalib benchmark`` calls.
 """
 
 from dnalib.benchmark.cells import SCORES, Cell, key_of, measure_cell

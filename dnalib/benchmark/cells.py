@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dnalib
 from dnalib import datasets, environment
+from dnalib.benchmark.readings import read_clusters
 from dnalib.methods import run
 
 SCORES = ("acc", "ari", "nmi")
@@ -53,12 +54,13 @@ def measure_cell(cell: Cell, settings: dict) -> dict:
     Returns
     -------
     dict
-        JSON data; ``seconds`` is wall time without scoring, ``cpu_seconds`` all of this process
-        and ``peak_gib`` the most memory it held.
+        JSON data; ``seconds`` is wall time without scoring, ``cpu_seconds`` what this process
+        has used until the scores were there and ``peak_gib`` the most memory it held.
     """
     cpu = time.process_time()
+    dataset = datasets.load(cell.dataset)
     result = run(
-        datasets.load(cell.dataset),
+        dataset,
         cell.method,
         seed=cell.seed,
         encoder=cell.encoder,
@@ -67,12 +69,16 @@ def measure_cell(cell: Cell, settings: dict) -> dict:
         **settings,
     )
     history = result.history.round(6).to_dict("list")
-    return {
-        **asdict(cell),
-        **result.scores,
+    cost = {
         "seconds": round(result.seconds, 1),
         "cpu_seconds": round(time.process_time() - cpu, 1),
         "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+    }
+    return {
+        **asdict(cell),
+        **result.scores,
+        **read_clusters(dataset, result),
+        **cost,
         "config": result.config.to_dict(),
         "history": history,
         "environment": describe_environment(),

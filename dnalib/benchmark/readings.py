@@ -1,0 +1,49 @@
+"""What else a run's features are asked, so that no question needs the training again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dnalib.clustering import assign_clusters, kmeans, score, score_over_seeds
+from dnalib.datasets import CoarseDataset
+from dnalib.methods import Run
+
+KMEANS_SEEDS = 5
+TRAIN_STARTS = 10
+"""k-means starts on the training split, which is larger and steadier than the test split."""
+
+
+def read_clusters(dataset: CoarseDataset, run: Run) -> dict[str, object]:
+    """Return the fields of a record that come from clustering a run's features again.
+
+    Parameters
+    ----------
+    dataset : CoarseDataset
+        With fine labels of its test split.
+    run : Run
+
+    Returns
+    -------
+    dict
+        ``predictions``, the fine id that the protocol's clustering gives each test text (the
+        clusters matched to categories as ACC matches them); ``kmeans_acc``, ACC under other seeds
+        of k-means on the same features; ``inductive``, ACC, ARI and NMI where the centers are
+        found on the training split and test texts go to the nearest.
+    """
+    fine = dataset.test.fine
+    clusters = kmeans(run.test_features, dataset.n_fine, seed=run.seed).labels
+    matched = assign_clusters(fine, clusters)
+    others = range(run.seed + 1, run.seed + KMEANS_SEEDS)
+    scores = score_over_seeds(run.test_features, fine, n_clusters=dataset.n_fine, seeds=others)
+    return {
+        "predictions": [int(matched.get(cluster, -1)) for cluster in clusters],
+        "kmeans_acc": [row["acc"] for row in scores],
+        "inductive": _score_by_training_centers(dataset, run),
+    }
+
+
+def _score_by_training_centers(dataset: CoarseDataset, run: Run) -> dict[str, float]:
+    found = kmeans(run.train_features, dataset.n_fine, n_init=TRAIN_STARTS, seed=run.seed)
+    # Of centers that are not of unit length the nearest is not the most similar one.
+    distances = (found.centers**2).sum(1) - 2 * run.test_features @ found.centers.T
+    return score(dataset.test.fine, np.argmin(distances, axis=1))
