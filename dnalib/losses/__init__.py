@@ -10,7 +10,7 @@ from dnalib.losses.isif import ISIFLoss
 from dnalib.losses.memory import FeatureQueue, Memory
 from dnalib.losses.ncl import NCLLoss
 from dnalib.losses.ntxent import NTXentLoss
-from dnalib.losses.pairwise import PairwiseBCELoss, same_by_cosine, same_by_rank
+from dnalib.losses.pairwise import PairwiseBCELoss, same_by_cosine, same_by_rank, same_by_share
 from dnalib.losses.simcse import SimCSELoss
 from dnalib.losses.star import GaussianHead, STARLoss, symmetric_divergence
 from dnalib.losses.supervised_contrastive import SupervisedContrastiveLoss
@@ -38,5 +38,6 @@ __all__ = [
     "rank_weights",
     "same_by_cosine",
     "same_by_rank",
+    "same_by_share",
     "symmetric_divergence",
 ]

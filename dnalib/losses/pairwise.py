@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from dnalib.losses.checks import same_shape
+from dnalib.losses.checks import same_shape, share
 
 
 class PairwiseBCELoss(nn.Module):
@@ -26,8 +26,8 @@ class PairwiseBCELoss(nn.Module):
 
     Notes
     -----
-    Pseudo-labels come from features, not from probabilities: `same_by_cosine` (NCL's) or
-    `same_by_rank` (AutoNovel's, an alternative in NCL's code). The released code changes its
+    Pseudo-labels come from features, not from probabilities: `same_by_cosine` (NCL's),
+    `same_by_rank` (AutoNovel's, an alternative in NCL's code) or `same_by_share`. The released code changes its
     inputs in place; here nothing is changed.
 
     *Relations*: contrastive losses move features; this one moves a classifier's assignments.
@@ -74,6 +74,22 @@ def same_by_cosine(features: Tensor, threshold: float = 0.95) -> Tensor:
     """Judge pairs of ``features (b, d)`` to be of one class above a cosine, ``(b, b)`` bool."""
     unit = normalize(features)
     return unit @ unit.T > threshold
+
+
+@torch.no_grad()
+def same_by_share(features: Tensor, of_pairs: float) -> Tensor:
+    """Judge the most similar share ``of_pairs`` of ``features (b, d)`` alike, ``(b, b)`` bool.
+
+    It counts pairs of different rows; every row is of one class with itself.
+    """
+    share("of_pairs", of_pairs)
+    unit = normalize(features)
+    b = len(unit)
+    rows, columns = torch.triu_indices(b, b, 1)
+    alike = (unit @ unit.T)[rows, columns].topk(round(of_pairs * len(rows))).indices
+    same = torch.eye(b, dtype=torch.bool, device=features.device)
+    same[rows[alike], columns[alike]] = True
+    return same | same.T
 
 
 @torch.no_grad()

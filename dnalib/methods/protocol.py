@@ -17,7 +17,7 @@ from dnalib.datasets import CoarseDataset
 from dnalib.encoders import Store, VectorEncoder, encode, load_encoder
 from dnalib.methods.registry import Method, get_method
 from dnalib.neighbors import NeighborGraph, precision
-from dnalib.training import Task, Trainer, TrainingConfig, seed_everything
+from dnalib.training import Objective, Task, Trainer, TrainingConfig, seed_everything
 
 MONITOR_STARTS = 3
 """k-means starts for the scores in a history; final scores take the protocol's 20."""
@@ -45,6 +45,8 @@ class Run:
         Wall time of encoding, mining and training, without any scoring.
     encoder : nn.Module
         The trained encoder.
+    objective : Objective or None
+        The method's objective as trained, with its heads and memories.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Run:
     test_features: np.ndarray
     seconds: float
     encoder: nn.Module
+    objective: Objective | None = None
 
 
 def run(
@@ -125,15 +128,23 @@ def run(
     test_store = model.prepare(dataset.test.inputs, progress)
     look_on = None if watch is None else lambda: watch(encode(model, train_store).numpy())
     monitor = _Onlooker(dataset, test_store, config, evaluate_every, seed, look_on)
-    history = pd.DataFrame()
+    history, objective = pd.DataFrame(), None
     if recipe.objective is not None:
         seed_everything(seed)
-        task = Task(model.dim, dataset.n_coarse, len(dataset.train), model, seed)
+        task = Task(
+            dim=model.dim,
+            n_coarse=dataset.n_coarse,
+            n=len(dataset.train),
+            encoder=model,
+            seed=seed,
+            n_clusters=number_of_categories(dataset),
+        )
+        objective = recipe.objective(task, config)
         history = Trainer(
             model,
             train_store,
             dataset.train.coarse,
-            recipe.objective(task, config),
+            objective,
             config,
             seed=seed,
             monitor=monitor,
@@ -154,7 +165,16 @@ def run(
         test_features=test_features,
         seconds=seconds,
         encoder=model,
+        objective=objective,
     )
+
+
+def number_of_categories(dataset: CoarseDataset) -> int:
+    """Return the true number of fine categories, as the protocol has it.
+
+    Without fine labels nobody knows it; five a coarse label is a middling guess.
+    """
+    return dataset.n_fine or 5 * dataset.n_coarse
 
 
 def resolve_config(method: Method, dataset: CoarseDataset, settings: dict) -> TrainingConfig:
@@ -166,9 +186,7 @@ def resolve_config(method: Method, dataset: CoarseDataset, settings: dict) -> Tr
     config = TrainingConfig(**{**method.settings, **settings})
     n = len(dataset.train)
     if config.k is None:
-        # Without fine labels their number is unknown; five a coarse label is a middling guess.
-        n_fine = dataset.n_fine or 5 * dataset.n_coarse
-        return replace(config, k=max(1, min(round(n / n_fine), n - 1)))
+        return replace(config, k=max(1, min(round(n / number_of_categories(dataset)), n - 1)))
     if not 1 <= config.k < n:
         raise ValueError(
             f"k is {config.k} but there are {n} training texts: expected 1 to {n - 1}; lower k"

@@ -9,6 +9,7 @@ from dnalib.methods.dna import DNAObjective
 from dnalib.methods.dna_hier import HierarchicalDNAObjective
 from dnalib.methods.down import DOWNObjective
 from dnalib.methods.isif import ISIFObjective
+from dnalib.methods.ncl import CoarseNCLObjective
 from dnalib.methods.ntxent import NTXentObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
@@ -103,6 +104,13 @@ METHODS: dict[str, Method] = {
             "an early release by DOWN's authors, which may differ from the paper",
             objective=STARObjective,
             settings={"filters": ()},
+        ),
+        Method(
+            "ncl",
+            "NCL",
+            "Zhong et al., Neighborhood Contrastive Learning, CVPR 2021; coarse labels are known",
+            objective=CoarseNCLObjective,
+            settings={"temperature": 0.05},
         ),
         Method(
             "dna-hier",

@@ -153,6 +153,7 @@ class Trainer:
         batch = self.view(self.store, indices, generator)
         features = self.encoder(batch)
         keys = self._momentum_keys(batch)
+        second = self._second_features(indices, generator)
         step = Step(
             indices=indices.to(self.device),
             queries=normalize(features),
@@ -161,8 +162,10 @@ class Trainer:
             coarse=self.coarse[indices].to(self.device),
             bank=self.bank,
             graph=self.graph,
-            second=self._second_queries(indices, generator),
+            second=None if second is None else normalize(second),
             batch=batch,
+            second_features=second,
+            epoch=len(self.history),
         )
         terms = self.objective(step)
         self._descend(sum(terms.values()))
@@ -173,10 +176,10 @@ class Trainer:
         self.objective.after_step(step)
         return {name: float(value.detach()) for name, value in terms.items()}
 
-    def _second_queries(self, indices: Tensor, generator: torch.Generator) -> Tensor | None:
+    def _second_features(self, indices: Tensor, generator: torch.Generator) -> Tensor | None:
         if not self.objective.needs_second_view:
             return None
-        return normalize(self.encoder(self.view(self.store, indices, generator)))
+        return self.encoder(self.view(self.store, indices, generator))
 
     @torch.no_grad()
     def _momentum_keys(self, batch) -> Tensor | None:

@@ -32,6 +32,8 @@ class Task:
         Of whatever the objective draws when it is built.
     reference : Store or None
         Prepared inputs that hold what is not of interest, for objectives that contrast with them.
+    n_clusters : int or None
+        Categories to discover, for objectives that assign texts to them.
     """
 
     dim: int
@@ -40,6 +42,15 @@ class Task:
     encoder: nn.Module | None = None
     seed: int = 0
     reference: Store | None = None
+    n_clusters: int | None = None
+
+    def require_clusters(self) -> int:
+        """Return ``n_clusters``; a ValueError asks for it if nobody has set it."""
+        if self.n_clusters is None:
+            raise ValueError(
+                "n_clusters is None: expected the number of categories to discover; give it to Task"
+            )
+        return self.n_clusters
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class Step:
     features : Tensor (b, d)
         The query features before normalization.
     coarse : Tensor (b,) int64
-        Coarse labels.
+        Coarse labels; -1 where a row has none.
     bank : Tensor (n, d) or None
         Unit keys of all training texts, detached.
     graph : NeighborGraph or None
@@ -66,6 +77,10 @@ class Step:
         Unit features of another view of the same texts, with gradients.
     batch : Batch or None
         The view itself, as the encoder took it.
+    second_features : Tensor (b, d) or None
+        The features of ``second`` before normalization.
+    epoch : int
+        Epochs that were done before this one.
     """
 
     indices: Tensor
@@ -77,6 +92,8 @@ class Step:
     graph: NeighborGraph | None
     second: Tensor | None = None
     batch: Batch | None = None
+    second_features: Tensor | None = None
+    epoch: int = 0
 
 
 class Objective(nn.Module):

@@ -1,4 +1,4 @@
-"""Pairwise binary cross-entropy against a loop, and the two judgments of pairs."""
+"""Pairwise binary cross-entropy against a loop, and the three judgments of pairs."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnalib.losses import PairwiseBCELoss, same_by_cosine, same_by_rank
+from dnalib.losses import PairwiseBCELoss, same_by_cosine, same_by_rank, same_by_share
 from tests.losses.helpers import checks_gradient, dot, two_views, unit_rows
 
 
@@ -88,3 +88,19 @@ def test_bad_input_is_one_sentence():
         PairwiseBCELoss(-1)
     with pytest.raises(ValueError, match="m is 3: expected 1 to 2, the length of a feature"):
         same_by_rank(p, 3)
+
+
+@given(st.integers(1, 7), st.floats(0, 1), st.integers(0, 9999))
+def test_a_share_of_the_pairs_is_the_most_similar_ones(b, of_pairs, seed):
+    rows = unit_rows(b, 3, seed)
+    same = same_by_share(rows * 5, of_pairs)
+    pairs = [(i, j) for i in range(b) for j in range(i)]
+    count = round(of_pairs * len(pairs))
+    best = sorted(pairs, key=lambda pair: -dot(rows[pair[0]], rows[pair[1]]))[:count]
+    expected = {(i, i) for i in range(b)} | set(best) | {(j, i) for i, j in best}
+    assert {tuple(pair) for pair in same.nonzero().tolist()} == expected
+
+
+def test_a_share_above_one_is_refused():
+    with pytest.raises(ValueError, match=r"of_pairs is 2: expected a number in \[0, 1\]"):
+        same_by_share(torch.eye(2), 2)
