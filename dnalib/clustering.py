@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from threadpoolctl import threadpool_limits
@@ -83,6 +84,45 @@ def kmeans(features: ArrayLike, n_clusters: int, *, n_init: int = 20, seed: int 
     with threadpool_limits(limits=1, user_api="openmp"):
         model = KMeans(n_clusters=n_clusters, n_init=n_init, random_state=seed).fit(features)
     return Clustering(model.labels_.astype(np.int64), model.cluster_centers_, float(model.inertia_))
+
+
+def align(clustering: Clustering, centers: ArrayLike) -> Clustering:
+    """Number clusters so that their centers stay as near as they can to earlier ones.
+
+    The Hungarian algorithm (Kuhn 1955) on Euclidean distances: DeepAligned's alignment between
+    one epoch's clusters and the next one's (Zhang et al., AAAI 2021).
+
+    Parameters
+    ----------
+    clustering : Clustering
+    centers : array_like, shape (K, d)
+        The earlier centers, one for each cluster.
+
+    Returns
+    -------
+    Clustering
+        The same clusters; cluster c is the one matched to row c of `centers`.
+
+    Raises
+    ------
+    ValueError
+        If the centers of the two have different shapes.
+
+    Examples
+    --------
+    >>> align(kmeans([[0.0], [5.0]], 2), [[6.0], [1.0]]).labels
+    array([1, 0])
+    """
+    centers = np.asarray(centers)
+    if centers.shape != clustering.centers.shape:
+        raise ValueError(
+            f"the earlier centers have shape {centers.shape} but those of the clustering "
+            f"{clustering.centers.shape}: give one center for each cluster."
+        )
+    _, number = linear_sum_assignment(cdist(clustering.centers, centers))
+    return Clustering(
+        number[clustering.labels], clustering.centers[np.argsort(number)], clustering.inertia
+    )
 
 
 def assign_clusters(true: Labels, predicted: Labels) -> dict:

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnalib.clustering import (
+    Clustering,
     accuracy,
+    align,
     ari,
     assign_clusters,
     cluster_and_score,
@@ -31,6 +33,30 @@ def blobs(n_per_blob=20, n_blobs=4, seed=0):
     centers = 10 * np.eye(n_blobs)
     labels = np.repeat(np.arange(n_blobs), n_per_blob)
     return centers[labels] + generator.normal(scale=0.1, size=(len(labels), n_blobs)), labels
+
+
+# --- alignment -----------------------------------------------------------------------------------
+
+
+@given(st.permutations(range(4)))
+def test_aligned_clusters_keep_their_numbers_whatever_the_new_ones_are(order):
+    found = kmeans(blobs()[0], 4)
+    order = np.array(order)
+    renumbered = Clustering(order[found.labels], found.centers[np.argsort(order)], found.inertia)
+    aligned = align(renumbered, found.centers + 0.5)
+    np.testing.assert_array_equal(aligned.labels, found.labels)
+    np.testing.assert_array_equal(aligned.centers, found.centers)
+
+
+def test_the_best_alignment_is_not_the_greedy_one():
+    # Cluster 0 is nearest to the earlier 0, but then cluster 1 would be left with the far one.
+    clustering = Clustering(np.array([0, 1]), np.array([[1.0], [-0.5]]), 0.0)
+    assert align(clustering, [[0.0], [4.0]]).labels.tolist() == [1, 0]
+
+
+def test_centers_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"shape \(3, 2\) but those of the clustering \(4, 4\)"):
+        align(kmeans(blobs()[0], 4), np.zeros((3, 2)))
 
 
 # --- scores by hand ------------------------------------------------------------------------------

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from dnalib.methods.clusters import DeepAlignedObjective, DeepClusterObjective
 from dnalib.methods.dna import DNAObjective
 from dnalib.methods.dna_hier import HierarchicalDNAObjective
 from dnalib.methods.down import DOWNObjective
+from dnalib.methods.idfd import IDFDObjective
 from dnalib.methods.isif import ISIFObjective
 from dnalib.methods.ncl import CoarseNCLObjective
 from dnalib.methods.ntxent import NTXentObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
+from dnalib.methods.wscl import WSCLObjective
 from dnalib.training import CoarseCrossEntropy, Objective, Task, TrainingConfig
 
 
@@ -90,6 +93,32 @@ METHODS: dict[str, Method] = {
             "Ye et al., ISIF, CVPR 2019, its released loss; two views by token dropping, no labels",
             objective=ISIFObjective,
             settings={"temperature": 0.1},
+        ),
+        Method(
+            "idfd",
+            "IDFD",
+            "Tao et al., Instance Discrimination and Feature Decorrelation, ICLR 2021; no labels",
+            objective=IDFDObjective,
+            settings={"temperature": 1.0},
+        ),
+        Method(
+            "deepcluster",
+            "DeepCluster",
+            "Caron et al., Deep Clustering, ECCV 2018; k-means labels, no others",
+            objective=DeepClusterObjective,
+        ),
+        Method(
+            "deepaligned",
+            "DeepAligned",
+            "Zhang et al., Deep Aligned Clustering, AAAI 2021; aligned k-means and coarse labels",
+            objective=DeepAlignedObjective,
+        ),
+        Method(
+            "wscl",
+            "WSCL",
+            "An et al., Hierarchical Weighted Self-contrastive Learning, EMNLP 2022",
+            objective=WSCLObjective,
+            settings={"temperature": 0.1, "momentum": 0.9},
         ),
         Method(
             "down",

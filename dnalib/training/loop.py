@@ -122,6 +122,7 @@ class Trainer:
         row: dict[str, float] = {"epoch": epoch}
         if self.objective.needs_neighbors:
             self._mine(epoch)
+        if self.graph is not None:
             row["kept_share"] = self.graph.kept_share
         self.encoder.train()
         self.objective.train()
@@ -171,8 +172,8 @@ class Trainer:
         self._descend(sum(terms.values()))
         if keys is not None:
             self._update_momentum()
-        if self.bank is not None:
-            self.bank[step.indices] = keys
+            if self.bank is not None:
+                self.bank[step.indices] = keys
         self.objective.after_step(step)
         return {name: float(value.detach()) for name, value in terms.items()}
 

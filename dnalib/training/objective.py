@@ -104,7 +104,8 @@ class Objective(nn.Module):
     needs_keys : bool
         Whether the loop keeps a momentum encoder, which encodes every batch as well.
     needs_neighbors : bool
-        Whether the loop keeps a bank of the keys, which it then needs, and mines neighbors in it.
+        Whether the loop encodes all texts before every epoch and hands this bank to `mine`. With
+        ``needs_keys`` the batch's keys replace its rows after each step.
     needs_second_view : bool
         Whether the loop encodes another view of every batch.
     """
@@ -113,8 +114,8 @@ class Objective(nn.Module):
     needs_neighbors = False
     needs_second_view = False
 
-    def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph:
-        """Return this epoch's neighbors, given the refilled bank ``(n, d)``."""
+    def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph | None:
+        """Return this epoch's neighbors, given the refilled bank ``(n, d)``; None without any."""
         raise NotImplementedError(f"{type(self).__name__} needs neighbors but does not mine them")
 
     def forward(self, step: Step) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ def make_trainer(objective=DNAObjective, config=CONFIG, seed=0, **keywords):
     vectors, coarse = make_vectors()
     encoder = VectorEncoder(vectors.shape[1], hidden=16, seed=seed)
     seed_everything(seed)
-    head = objective(Task(encoder.dim, 2, len(vectors)), config)
+    head = objective(Task(encoder.dim, 2, len(vectors), encoder, seed, n_clusters=4), config)
     store = encoder.prepare(vectors)
     return Trainer(encoder, store, coarse, head, config, seed=seed, progress=False, **keywords)
 
