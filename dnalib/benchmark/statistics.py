@@ -1,0 +1,172 @@
+"""What the spread of runs says: differences with intervals, and where their spread comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+DRAWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Difference:
+    """ACC of one method less that of another, in points.
+
+    Attributes
+    ----------
+    mean : float
+        Over seeds and texts.
+    low, high : float
+        Ends of the 95 % bootstrap interval.
+    p : float
+        Two-sided: twice the share of bootstrap draws on the other side of 0, at most 1.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+
+
+def correctness(records: Sequence[dict], fine: ArrayLike) -> np.ndarray:
+    """Return which test texts each run has in the right category, ``(runs, n)`` bool.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        Lines of a `ResultStore`, of one dataset, with ``predictions``.
+    fine : array_like of int, shape (n,)
+        True categories of the test texts.
+
+    Raises
+    ------
+    ValueError
+        If a run has predictions for another number of texts.
+    """
+    fine = np.asarray(fine)
+    for record in records:
+        if len(record["predictions"]) != len(fine):
+            raise ValueError(
+                f"run {record['key']} has {len(record['predictions'])} predictions but there are "
+                f"{len(fine)} test texts: compare runs of one dataset only"
+            )
+    return np.array([np.asarray(record["predictions"]) == fine for record in records])
+
+
+def paired_bootstrap(
+    one: ArrayLike, other: ArrayLike, *, draws: int = 10_000, seed: int = 0
+) -> Difference:
+    """Compare two methods on the same test texts and seeds.
+
+    Each draw takes as many seeds and as many texts as there are, with replacement, the same for
+    both methods: the interval speaks of other seeds and of other texts of the same kind.
+
+    Parameters
+    ----------
+    one, other : array_like of bool, shape (seeds, n)
+        Of `correctness`, rows paired by seed.
+    draws : int, default 10,000
+        More make the interval's ends and small p steadier.
+    seed : int, default 0
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape or are empty.
+
+    References
+    ----------
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13.
+    """
+    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    if one.shape != other.shape or one.ndim != 2 or not one.size:
+        raise ValueError(
+            f"the two methods have shapes {one.shape} and {other.shape}: expected the same "
+            "(seeds, n), neither of them 0; take the seeds that both have"
+        )
+    gaps = 100 * (one - other)
+    rng = np.random.default_rng(seed)
+    means = np.concatenate(
+        [_draw(gaps, min(DRAWS_AT_ONCE, draws - done), rng) for done in range(0, draws, DRAWS_AT_ONCE)]
+    )
+    low, high = np.quantile(means, [0.025, 0.975])
+    beyond = 2 * min(np.mean(means <= 0), np.mean(means >= 0))
+    return Difference(gaps.mean(), float(low), float(high), float(min(1, beyond)))
+
+
+def _draw(gaps: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    n_seeds, n = gaps.shape
+    seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=draws) / n_seeds
+    texts = rng.multinomial(n, np.full(n, 1 / n), size=draws) / n
+    return np.einsum("ds,sn,dn->d", seeds, gaps, texts, optimize=True)
+
+
+def split_spread(records: Sequence[dict]) -> dict[str, float]:
+    """Tell the spread that training makes from the spread that k-means makes on fixed features.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        Runs of one dataset and method, at least two seeds, with ``acc`` and ``kmeans_acc``.
+
+    Returns
+    -------
+    dict
+        Standard deviations in points of ACC: ``kmeans``, within runs; ``training``, between
+        runs, what k-means adds to it taken off (0 where it explains all).
+
+    Raises
+    ------
+    ValueError
+        If there is one run only.
+    """
+    if len(records) < 2:
+        raise ValueError(
+            f"there are {len(records)} runs: expected two seeds at least; run more seeds"
+        )
+    acc = np.array([[record["acc"], *record["kmeans_acc"]] for record in records])
+    within = acc.var(axis=1, ddof=1).mean()
+    between = acc.mean(axis=1).var(ddof=1) - within / acc.shape[1]
+    return {"kmeans": float(np.sqrt(within)), "training": float(np.sqrt(max(0.0, between)))}
+
+
+def score_categories(records: Sequence[dict], fine: ArrayLike, names: Sequence[str]) -> pd.DataFrame:
+    """Return what became of each category, the worst first.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        Runs of one dataset and method.
+    fine : array_like of int, shape (n,)
+    names : sequence of str
+        Of the categories.
+
+    Returns
+    -------
+    DataFrame
+        Columns category, texts, found (share of its texts in the right category, mean over runs),
+        taken_for (the category that most of the others went to), share (of its texts).
+    """
+    fine = np.asarray(fine)
+    counts = np.zeros((len(names), len(names) + 1))
+    for record in records:
+        np.add.at(counts, (fine, np.asarray(record["predictions"])), 1 / len(records))
+    counts = counts[:, :-1]  # predictions of -1, which the last column took, are no category
+    sizes = np.bincount(fine, minlength=len(names))
+    present = np.flatnonzero(sizes)
+    elsewhere = counts - np.diag(np.diag(counts))
+    worst = elsewhere.argmax(axis=1)
+    table = pd.DataFrame(
+        {
+            "category": np.array(names)[present],
+            "texts": sizes[present],
+            "found": np.diag(counts)[present] / sizes[present],
+            "taken_for": np.array(names)[worst][present],
+            "share": elsewhere.max(axis=1)[present] / sizes[present],
+        }
+    )
+    return table.sort_values("found", ignore_index=True, kind="stable")
