@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib import colors as mcolors
 from matplotlib.text import Text
 
@@ -61,6 +62,28 @@ def test_style_sets_the_common_look():
         plots.use_style()
         assert plt.rcParams["axes.spines.top"] is False
         assert plt.rcParams["figure.constrained_layout.use"] is True
+
+
+def test_a_figure_is_described_by_its_titles_and_axes():
+    fig, (left, right) = plt.subplots(1, 2)
+    fig.suptitle("It helps.")
+    left.set_title("DNA\nwins", loc="left")
+    right.set(xlabel="k", ylabel="ACC (%)")
+    assert plots.describe(fig) == "It helps. DNA wins. ACC (%) by k."
+
+
+def test_figures_shown_in_a_notebook_carry_their_description():
+    shell = InteractiveShell.instance()
+    try:
+        with plt.rc_context():
+            plots.use_style()
+        fig, ax = plt.subplots()
+        ax.set_title("Up and up", loc="left")
+        data, metadata = shell.display_formatter.format(fig)
+        assert data["image/png"].startswith(b"\x89PNG") or data["image/png"].startswith("iVBOR")
+        assert metadata["image/png"]["alt"] == "Up and up."
+    finally:
+        InteractiveShell.clear_instance()
 
 
 def test_filter_keys_cover_every_combination_in_one_order():

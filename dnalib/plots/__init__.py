@@ -36,6 +36,7 @@ from dnalib.plots.style import (
     METHOD_COLORS,
     OKABE_ITO,
     category_colors,
+    describe,
     filter_key,
     use_style,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "circle_fields",
     "composition",
     "confusion",
+    "describe",
     "filter_bars",
     "filter_key",
     "history_curves",

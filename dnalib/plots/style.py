@@ -1,11 +1,13 @@
 """The visual language: styles, colors and titles that every figure shares."""
 
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython import get_ipython
 from matplotlib import colors as mcolors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -67,7 +69,11 @@ LABEL_HEIGHT = 0.16  # inches from one name in a column to the next
 
 
 def use_style() -> None:
-    """Set Matplotlib's defaults for the notebooks: sizes, spines, layout, resolution, colors."""
+    """Set Matplotlib's defaults for the notebooks: sizes, spines, layout, resolution, colors.
+
+    In a notebook, figures that are shown also carry a description in words (see `describe`).
+    """
+    _show_figures_with_words()
     plt.rcParams.update(
         {
             "figure.figsize": (7.0, 4.3),
@@ -96,6 +102,46 @@ def use_style() -> None:
             "lines.linewidth": 1.8,
         }
     )
+
+
+def describe(fig: Figure) -> str:
+    """Return what a figure says in words: its titles and what its axes show.
+
+    Returns
+    -------
+    str
+        For readers who cannot see it: the alternative text of its picture.
+
+    Examples
+    --------
+    >>> fig, ax = plt.subplots()
+    >>> _ = ax.set(title="More epochs help", xlabel="Epoch", ylabel="ACC (%)")
+    >>> describe(fig)
+    'More epochs help. ACC (%) by Epoch.'
+    """
+    heading = [fig.get_suptitle(), *(ax.get_title(loc="left") or ax.get_title() for ax in fig.axes)]
+    axes = [
+        f"{ax.get_ylabel()} by {ax.get_xlabel()}"
+        for ax in fig.axes
+        if ax.get_xlabel() and ax.get_ylabel()
+    ]
+    parts = (" ".join(part.split()).rstrip(".") for part in dict.fromkeys([*heading, *axes]))
+    return " ".join(f"{part}." for part in parts if part)
+
+
+def _show_figures_with_words() -> None:
+    """In a notebook, let every figure that is shown carry its description as alternative text."""
+    shell = get_ipython()
+    if shell is None:
+        return
+    formatter = shell.display_formatter.formatters["image/png"]
+    formatter.for_type(Figure, lambda fig: (_png(fig), {"alt": describe(fig)}))
+
+
+def _png(fig: Figure) -> bytes:
+    picture = io.BytesIO()
+    fig.savefig(picture, format="png", dpi=fig.dpi, bbox_inches="tight")
+    return picture.getvalue()
 
 
 def filter_key(filters: Sequence[str]) -> str:

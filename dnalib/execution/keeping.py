@@ -1,0 +1,68 @@
+"""Keeps the outputs of executed notebooks in the notebooks themselves, as the repository has them."""
+
+import re
+from pathlib import Path
+
+import nbformat
+
+from dnalib.execution.notebooks import Notebook, read
+from dnalib.files import atomic_path
+
+LARGEST = 1_000_000
+"""Bytes that a notebook may take with its outputs."""
+
+STYLED_TABLE = re.compile(r"T_[0-9a-f]{5}")
+"""The id that pandas draws at random for each styled table."""
+
+
+def keep_outputs(notebook: Path, executed: Path) -> None:
+    """Write the outputs of `executed` into `notebook`, whose sources stay as they are.
+
+    Parameters
+    ----------
+    notebook : pathlib.Path
+        The notebook as the repository has it.
+    executed : pathlib.Path
+        What `run_all.py` made of it.
+
+    Raises
+    ------
+    ValueError
+        If `executed` is of another source, or the result is too large.
+    """
+    source = read(notebook)
+    ours, theirs = (nbformat.read(path, as_version=4) for path in (notebook, executed))
+    made = {cell.id: cell for cell in theirs.cells if cell.cell_type == "code"}
+    for cell in ours.cells:
+        if cell.cell_type != "code":
+            continue
+        if cell.id not in made or made[cell.id].source != cell.source:
+            raise ValueError(
+                f"cell {cell.id!r} of {executed.name} is not the one of {notebook}: expected it "
+                "executed as it is; run run_all.py again"
+            )
+        cell.outputs = [_settled(output, cell.id) for output in made[cell.id].outputs]
+        cell.execution_count = made[cell.id].execution_count
+    ours.metadata["dnalib"] = {"outputs_of": source.source_sha256}
+    content = nbformat.writes(ours) + "\n"
+    if len(content.encode()) > LARGEST:
+        raise ValueError(
+            f"{notebook.name} takes {len(content.encode())} bytes with its outputs: expected at "
+            f"most {LARGEST}; draw fewer points or smaller figures"
+        )
+    with atomic_path(notebook) as temporary:
+        temporary.write_text(content, "utf-8")
+
+
+def outputs_are_of(notebook: Notebook) -> bool:
+    """Say whether the outputs kept in a notebook belong to its source as it now stands."""
+    metadata = nbformat.read(notebook.path, as_version=4).metadata
+    return metadata.get("dnalib", {}).get("outputs_of") == notebook.source_sha256
+
+
+def _settled(output: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode:
+    """Return the output without what changes from run to run though nothing else did."""
+    html = output.get("data", {}).get("text/html")
+    if html:
+        output.data["text/html"] = STYLED_TABLE.sub(f"T_{cell_id}", html)
+    return output

@@ -1,0 +1,76 @@
+"""Outputs kept in the notebooks: those of this source, without noise, and the source untouched."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from dnalib.execution import keeping
+from dnalib.execution.keeping import keep_outputs, outputs_are_of
+from dnalib.execution.notebooks import read
+
+
+def cells(source="x"):
+    return [
+        new_markdown_cell("# Title", id="title"),
+        new_code_cell(source, id="cell"),
+    ]
+
+
+def write(path, made):
+    nbformat.write(new_notebook(cells=made), path)
+    return path
+
+
+def executed(tmp_path, html='<table id="T_a1b2c"><style>#T_a1b2c {}</style>', source="x"):
+    made = cells(source)
+    made[1].outputs = [new_output("display_data", {"text/html": html, "text/plain": "table"})]
+    made[1].execution_count = 2
+    made[1].metadata["papermill"] = {"start_time": "2026-01-01"}
+    injected = new_code_cell("output_dir = 'elsewhere'", id="injected")
+    return write(tmp_path / "executed.ipynb", [made[0], injected, made[1]])
+
+
+def test_outputs_are_kept_and_nothing_of_the_run(tmp_path):
+    notebook = write(tmp_path / "01_a.ipynb", cells())
+    before = read(notebook)
+    assert not outputs_are_of(before)
+    keep_outputs(notebook, executed(tmp_path))
+    after = read(notebook)
+    assert outputs_are_of(after) and after.source_sha256 == before.source_sha256
+    assert "papermill" not in notebook.read_text() and "elsewhere" not in notebook.read_text()
+    (output,) = nbformat.read(notebook, as_version=4).cells[1].outputs
+    assert output.data["text/html"] == '<table id="T_cell"><style>#T_cell {}</style>'
+
+
+def test_another_run_of_the_same_changes_no_byte(tmp_path):
+    notebook = write(tmp_path / "01_a.ipynb", cells())
+    keep_outputs(notebook, executed(tmp_path))
+    first = notebook.read_bytes()
+    keep_outputs(notebook, executed(tmp_path, '<table id="T_99999"><style>#T_99999 {}</style>'))
+    assert notebook.read_bytes() == first
+
+
+def test_outputs_of_a_changed_source_are_stale(tmp_path):
+    notebook = write(tmp_path / "01_a.ipynb", cells())
+    keep_outputs(notebook, executed(tmp_path))
+    changed = nbformat.read(notebook, as_version=4)
+    changed.cells[1].source = "y"
+    nbformat.write(changed, notebook)
+    assert not outputs_are_of(read(notebook))
+
+
+def test_outputs_of_another_source_are_refused(tmp_path):
+    notebook = write(tmp_path / "01_a.ipynb", cells())
+    before = notebook.read_bytes()
+    with pytest.raises(ValueError, match="cell 'cell' of executed.ipynb is not the one of"):
+        keep_outputs(notebook, executed(tmp_path, source="y"))
+    assert notebook.read_bytes() == before
+
+
+def test_a_notebook_that_grows_too_large_is_refused_and_left_as_it_was(tmp_path, monkeypatch):
+    notebook = write(tmp_path / "01_a.ipynb", cells())
+    before = notebook.read_bytes()
+    monkeypatch.setattr(keeping, "LARGEST", 100)
+    with pytest.raises(ValueError, match="bytes with its outputs: expected at most 100; draw"):
+        keep_outputs(notebook, executed(tmp_path))
+    assert notebook.read_bytes() == before
