@@ -1,9 +1,9 @@
-"""The commands: ``python -m dnalib check`` and ``python -m dnalib benchmark``."""
+"""The commands: ``python -m dnalib check``, ``benchmark`` and ``book``."""
 
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("check", "benchmark")
+COMMANDS = ("check", "benchmark", "book")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,6 +18,10 @@ def main(arguments: Sequence[str]) -> int:
         from dnalib.benchmark import main as benchmark
 
         return benchmark(rest)
+    if command == "book":
+        from dnalib.book import main as book
+
+        return book(rest)
     given = " ".join(arguments)
     what = f"Unknown command {given!r}" if given else "No command given"
     print(f"{what}; use: python -m dnalib {' | '.join(COMMANDS)}", file=sys.stderr)

@@ -1,0 +1,22 @@
+"""The command line of ``python -m dnalib book``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from dnalib.book.build import build
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build the book; return 0, or 1 when Sphinx had something to complain about."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dnalib book",
+        description="Build all notebooks, pages and docstrings as one site to be read offline.",
+    )
+    parser.add_argument("--output", type=Path, default=Path("outputs/book"))
+    asked = parser.parse_args(arguments)
+    warnings = build(Path.cwd(), asked.output)
+    print(f"Book: {asked.output / 'index.html'} ({warnings} warnings)")
+    return 1 if warnings else 0
