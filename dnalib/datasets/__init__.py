@@ -3,10 +3,21 @@
 from dnalib.datasets.benchmarks import load_clinc150, load_hwu64, load_wos, load_wos_test
 from dnalib.datasets.core import CoarseDataset, Split
 from dnalib.datasets.digits import load_digits
+from dnalib.datasets.images import load_cifar10, load_mnist, load_omniglot
+from dnalib.datasets.parts import only, pooled, thin
 from dnalib.datasets.pydocs import load_pydocs
 from dnalib.datasets.tables import from_table
 
-__all__ = ["CoarseDataset", "Split", "from_table", "load", "names"]
+__all__ = [
+    "CoarseDataset",
+    "Split",
+    "from_table",
+    "load",
+    "names",
+    "only",
+    "pooled",
+    "thin",
+]
 
 _LOADERS = {
     "pydocs": load_pydocs,
@@ -15,6 +26,9 @@ _LOADERS = {
     "wos": load_wos,
     "wos-test": load_wos_test,
     "digits": load_digits,
+    "mnist": load_mnist,
+    "omniglot": load_omniglot,
+    "cifar10": load_cifar10,
 }
 
 

@@ -13,7 +13,7 @@ class Split:
     Attributes
     ----------
     inputs : list of str or numpy.ndarray
-        n texts, or images (n, h, w) float32 in [0, 1].
+        n texts, or images float32 in [0, 1]: (n, h, w) gray, (n, h, w, 3) in color.
     coarse : numpy.ndarray
         Coarse label ids, (n,) int64. A method may train on them.
     fine : numpy.ndarray or None

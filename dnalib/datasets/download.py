@@ -1,7 +1,11 @@
 """Find a published file on this machine, or download it; verify its digest either way."""
 
+import gzip
 import hashlib
+import io
 import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +26,19 @@ class RemoteFile:
     path : str
         Where it stands under a data folder, such as ``"hwu64/train.tsv"``.
     url : str
-        Its pinned address.
+        Its pinned address; else, in words, what to make it from.
     digest : str
-        ``"sha256:..."`` over the content, or ``"git-blob:..."``, the id that git gives to it.
+        ``"sha256:..."`` over the content; ``"git-blob:..."``, the id that git gives to it; or, for
+        what people pack anew, the SHA-256 of what is in it: ``"gunzip:..."`` of the unpacked
+        content, ``"unzip:..."`` of names and contents of an archive's files, by name.
+    direct : bool, default True
+        Whether there is an address to download it from.
     """
 
     path: str
     url: str
     digest: str
+    direct: bool = True
 
 
 def locate(file: RemoteFile) -> Path:
@@ -71,6 +80,11 @@ def _given_path(file: RemoteFile) -> Path | None:
 
 
 def _download(file: RemoteFile, target: Path, put_at: Path) -> None:
+    if not file.direct:
+        raise FileNotFoundError(
+            f"{file.path} is not on this machine and has no address to download it from: make it "
+            f"from {file.url} and put it at {put_at}"
+        )
     with atomic_path(target) as path:
         try:
             download = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS)
@@ -102,10 +116,23 @@ def _verify(path: Path, file: RemoteFile, remedy: str) -> None:
 
 def _digest(path: Path, file: RemoteFile) -> str:
     algorithm = file.digest.partition(":")[0]
-    content = path.read_bytes()
-    if algorithm == "git-blob":
-        content = b"blob %d\0" % len(content) + content
-    return f"{algorithm}:{hashlib.new(_HASHES[algorithm], content).hexdigest()}"
+    hash_name = "sha1" if algorithm == "git-blob" else "sha256"
+    try:
+        content = _CONTENTS[algorithm](path.read_bytes())
+    except (gzip.BadGzipFile, zlib.error, EOFError, zipfile.BadZipFile):
+        return f"{algorithm}:of nothing, for it cannot be unpacked"
+    return f"{algorithm}:{hashlib.new(hash_name, content).hexdigest()}"
 
 
-_HASHES = {"sha256": "sha256", "git-blob": "sha1"}
+def _unzip(packed: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        names = sorted(name for name in archive.namelist() if not name.endswith("/"))
+        return b"".join(name.encode() + b"\0" + archive.read(name) for name in names)
+
+
+_CONTENTS = {
+    "sha256": bytes,
+    "git-blob": lambda content: b"blob %d\0" % len(content) + content,
+    "gunzip": gzip.decompress,
+    "unzip": _unzip,
+}

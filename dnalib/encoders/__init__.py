@@ -1,5 +1,6 @@
-"""Texts to vectors: the packaged MiniLM, any Hugging Face encoder, or given vectors."""
+"""Texts, images and given vectors to features."""
 
+from dnalib.encoders.conv import ConvEncoder
 from dnalib.encoders.features import embed, encode
 from dnalib.encoders.loading import load_encoder
 from dnalib.encoders.store import Batch, RaggedStore, Store, VectorStore
@@ -8,6 +9,7 @@ from dnalib.encoders.vectors import VectorEncoder
 
 __all__ = [
     "Batch",
+    "ConvEncoder",
     "RaggedStore",
     "Store",
     "TextEncoder",

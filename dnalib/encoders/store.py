@@ -15,9 +15,10 @@ class Batch:
     Attributes
     ----------
     values : Tensor
-        ``(b, t)`` int64 token ids, ``(b, t, d)`` states of a frozen layer, or ``(b, d)`` vectors.
+        ``(b, t)`` int64 token ids, ``(b, t, d)`` states of a frozen layer, ``(b, d)`` vectors, or
+        ``(b, c, h, w)`` images.
     mask : Tensor or None
-        ``(b, t)`` bool, True where a token counts; None for vectors.
+        ``(b, t)`` bool, True where a token counts; None for vectors and images.
     """
 
     values: Tensor
@@ -65,7 +66,7 @@ class RaggedStore:
 
 
 class VectorStore:
-    """n given vectors ``(n, d)`` behind the same interface."""
+    """n given vectors ``(n, d)``, or images ``(n, c, h, w)``, behind the same interface."""
 
     tokens = None
 
@@ -77,7 +78,7 @@ class VectorStore:
         return len(self.values)
 
     def batch(self, indices: Tensor) -> Batch:
-        """Return the vectors at ``indices`` ``(b,)``."""
+        """Return the vectors or images at ``indices`` ``(b,)``."""
         return Batch(self.values[indices])
 
 

@@ -1,6 +1,7 @@
 """Which files a notebook reads its data from, as far as its parameters tell."""
 
 import os
+import re
 from pathlib import Path
 
 from dnalib.execution.parameters import OUTPUT_DIR
@@ -47,8 +48,8 @@ def _dataset_files(dataset: object) -> dict[str, Path]:
 
 
 def _belongs(folder: str, dataset: object) -> bool:
-    # "wos-test" is made of a file of "wos".
-    return isinstance(dataset, str) and f"{dataset}-".startswith(f"{folder}-")
+    # "wos-test" is made of a file of "wos", "mnist" of those of "mnist_t10k".
+    return isinstance(dataset, str) and re.split("[-_]", dataset)[0] == re.split("[-_]", folder)[0]
 
 
 def _named_files(value: str, folder: Path) -> dict[str, Path]:

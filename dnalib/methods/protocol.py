@@ -14,7 +14,7 @@ from torch import nn
 
 from dnalib.clustering import cluster_and_score
 from dnalib.datasets import CoarseDataset
-from dnalib.encoders import Store, VectorEncoder, encode, load_encoder
+from dnalib.encoders import ConvEncoder, Store, VectorEncoder, encode, load_encoder
 from dnalib.methods.registry import Method, get_method
 from dnalib.neighbors import NeighborGraph, precision
 from dnalib.training import Objective, Task, Trainer, TrainingConfig, seed_everything
@@ -90,7 +90,9 @@ def run(
     seed : int, default 0
         Of training and of k-means.
     encoder : str, default "minilm"
-        As in `dnalib.encoders.load_encoder`; ignored for a dataset of vectors.
+        Of texts: as in `dnalib.encoders.load_encoder`. Of images: "conv" for a `ConvEncoder`,
+        trained from scratch (give it a ``learning_rate`` of about 1e-3, and ``view="crop"``);
+        otherwise an adapter over their pixels.
     trainable_layers, max_length
         As in `dnalib.encoders.TextEncoder`.
     evaluate_every : int, default 0
@@ -204,6 +206,8 @@ def make_encoder(
     """Return an encoder for the dataset's kind of input, on the GPU if there is one."""
     if dataset.kind == "text":
         model = load_encoder(encoder, trainable_layers=trainable_layers, max_length=max_length)
+    elif encoder == "conv":
+        model = ConvEncoder(dataset.train.inputs.shape[1:], seed=seed)
     else:
         model = VectorEncoder(int(np.prod(dataset.train.inputs.shape[1:])), seed=seed)
     return model.to("cuda" if torch.cuda.is_available() else "cpu")

@@ -6,7 +6,11 @@ from dataclasses import asdict, dataclass
 
 from dnalib.neighbors import FILTERS
 
-VIEWS = ("drop", "replace", "none")
+VIEWS = ("drop", "replace", "crop", "none")
+IMAGE_PARTS = ("zoom", "turn", "flip", "jitter", "gray")
+"""What the view ``"crop"`` is made of, see `dnalib.training.images.augment`."""
+
+TEXT_RATE = 0.15
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,14 @@ class TrainingConfig:
         Of the softmax over the bank.
     momentum : float, default 0.99
         Of the momentum encoder; 1 freezes it.
-    view : {"drop", "replace", "none"}, default "drop"
+    view : {"drop", "replace", "crop", "none"}, default "drop"
         "drop" hides tokens from attention and pooling and works on stored states; "replace" is
-        the paper's random token replacement and runs the frozen layers again at each step.
-    view_rate : float, default 0.15
-        Share of the tokens dropped or replaced.
+        the paper's random token replacement and runs the frozen layers again at each step. "crop"
+        is the random resized crop of images with what goes with it
+        (`dnalib.training.images.augment`); ``"crop-zoom"``, ``"crop-jitter-gray"`` and so on
+        leave parts of it out: zoom, turn, flip, jitter, gray.
+    view_rate : float, optional
+        Share of the tokens dropped or replaced, by default 0.15; strength of "crop", by default 1.
     compat : bool, default False
         Positives as the released code has them, faults included
         (`dnalib.neighbors.released_positives`).
@@ -71,18 +78,24 @@ class TrainingConfig:
     temperature: float = 0.07
     momentum: float = 0.99
     view: str = "drop"
-    view_rate: float = 0.15
+    view_rate: float | None = None
     compat: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "filters", tuple(self.filters))
+        if self.view_rate is None:
+            rate = 1.0 if self.view.startswith("crop") else TEXT_RATE
+            object.__setattr__(self, "view_rate", rate)
         for name in ("epochs", "batch_size"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in ("learning_rate", "temperature", "clip"):
             _check(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
         for name in ("warmup", "momentum", "view_rate"):
             _check(name, getattr(self, name), 0 <= getattr(self, name) <= 1, "a number in [0, 1]")
-        _check("view", self.view, self.view in VIEWS, f"one of {', '.join(VIEWS)}")
+        name, *left_out = self.view.split("-")
+        known = name in VIEWS and (name == "crop" or not left_out) and {*left_out} <= {*IMAGE_PARTS}
+        expected = f"one of {', '.join(VIEWS)}, or 'crop-' and parts of it to leave out"
+        _check("view", self.view, known, f"{expected}: {', '.join(IMAGE_PARTS)}")
         for name in self.filters:
             _check("filters", name, name in FILTERS, f"some of {', '.join(FILTERS)}")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from dnalib.encoders import Batch, Store
+from dnalib.training.config import IMAGE_PARTS
+from dnalib.training.images import augment
 
 View = Callable[[Store, Tensor, torch.Generator], Batch]
 """Takes prepared inputs, the batch's indices ``(b,)`` and a generator; returns a changed batch."""
@@ -20,6 +22,8 @@ def make_view(name: str, rate: float, encoder: nn.Module) -> View:
         return lambda store, indices, generator: store.batch(indices)
     if name == "drop":
         return lambda store, indices, generator: drop(store.batch(indices), rate, generator)
+    if name.startswith("crop"):
+        return _ImageView(rate, left_out=name.split("-")[1:])
     return _TokenReplacement(encoder, rate)
 
 
@@ -51,6 +55,23 @@ def close_ranks(batch: Batch) -> Batch:
     order = torch.argsort(batch.mask, dim=1, descending=True, stable=True)[:, :longest]
     places = order[:, :, None].expand(-1, -1, batch.values.shape[2])
     return Batch(batch.values.gather(1, places), batch.mask.gather(1, order))
+
+
+class _ImageView:
+    """Crop, move and recolor images, as `augment` has it, leaving some parts of that out."""
+
+    def __init__(self, strength: float, left_out: Sequence[str]):
+        self.strength = strength
+        self.parts = frozenset(IMAGE_PARTS) - set(left_out)
+
+    def __call__(self, store: Store, indices: Tensor, generator: torch.Generator) -> Batch:
+        batch = store.batch(indices)
+        if batch.values.ndim != 4:
+            raise ValueError(
+                f"view 'crop' needs images but a batch has the shape {tuple(batch.values.shape)}: "
+                "take a dataset of images and encoder='conv'"
+            )
+        return replace(batch, values=augment(batch.values, self.strength, generator, self.parts))
 
 
 class _TokenReplacement:

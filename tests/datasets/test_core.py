@@ -95,7 +95,8 @@ def test_unknown_dataset_names_the_known_ones():
 
 
 def test_names():
-    assert names() == ("pydocs", "clinc150", "hwu64", "wos", "wos-test", "digits")
+    texts = ("pydocs", "clinc150", "hwu64", "wos", "wos-test")
+    assert names() == (*texts, "digits", "mnist", "omniglot", "cifar10")
 
 
 def test_digits():

@@ -1,0 +1,111 @@
+"""Parts of a dataset: some of its fine categories, some of its rows, or both splits as one."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from dnalib.datasets.core import CoarseDataset, Split, stratified_split
+
+
+def only(dataset: CoarseDataset, fine: Iterable[int]) -> CoarseDataset:
+    """Return the dataset of some fine categories, numbered anew in their old order.
+
+    Twice, it makes seen and unseen categories, or known and novel ones.
+
+    Parameters
+    ----------
+    dataset : CoarseDataset
+        With fine labels.
+    fine : iterable of int
+        The fine ids that stay. Coarse labels that no row carries any more go.
+
+    Raises
+    ------
+    ValueError
+        When the dataset has no fine labels, or none of the ids, or ids that it does not have.
+
+    Examples
+    --------
+    >>> from dnalib.datasets import load
+    >>> digits = load("digits")
+    >>> seen, unseen = only(digits, range(7)), only(digits, range(7, 10))
+    >>> unseen.fine_names, unseen.n_fine
+    (('7', '8', '9'), 3)
+    """
+    kept = sorted(set(fine))
+    if dataset.n_fine is None or not kept or not set(kept) <= set(range(dataset.n_fine)):
+        raise ValueError(
+            f"the fine ids are {kept}, expected some of 0 to {(dataset.n_fine or 0) - 1}, the fine "
+            f"categories of {dataset.name!r}"
+        )
+    splits = [_rows(s, np.flatnonzero(np.isin(s.fine, kept))) for s in (dataset.train, dataset.test)]
+    coarse = np.unique(np.concatenate([split.coarse for split in splits])).tolist()
+    train, test = (
+        replace(
+            split,
+            coarse=np.searchsorted(coarse, split.coarse),
+            fine=np.searchsorted(kept, split.fine),
+        )
+        for split in splits
+    )
+    return replace(
+        dataset,
+        train=train,
+        test=test,
+        coarse_names=tuple(dataset.coarse_names[i] for i in coarse),
+        fine_names=tuple(dataset.fine_names[i] for i in kept),
+    )
+
+
+def thin(
+    dataset: CoarseDataset, n_train: int, n_test: int | None = None, seed: int = 0
+) -> CoarseDataset:
+    """Return the dataset with about `n_train` training and `n_test` test rows.
+
+    Rows are drawn within each fine category (coarse without fine ones), so that sizes keep their
+    proportions; every category keeps at least one row. A split that is not larger stays whole.
+
+    Parameters
+    ----------
+    dataset : CoarseDataset
+    n_train : int
+        Rows of train.
+    n_test : int, optional
+        Rows of test; by default all of them.
+    seed : int, default 0
+        Which rows are drawn.
+    """
+    return replace(
+        dataset,
+        train=_thin(dataset.train, n_train, seed),
+        test=dataset.test if n_test is None else _thin(dataset.test, n_test, seed),
+    )
+
+
+def pooled(dataset: CoarseDataset) -> Split:
+    """Return train and test as one split, train first."""
+    train, test = dataset.train, dataset.test
+    is_array = isinstance(train.inputs, np.ndarray)
+    return Split(
+        np.concatenate([train.inputs, test.inputs]) if is_array else train.inputs + test.inputs,
+        np.concatenate([train.coarse, test.coarse]),
+        None if train.fine is None else np.concatenate([train.fine, test.fine]),
+        None if train.titles is None else train.titles + test.titles,
+    )
+
+
+def _thin(split: Split, n: int, seed: int) -> Split:
+    if n >= len(split):
+        return split
+    labels = split.coarse if split.fine is None else split.fine
+    return _rows(split, stratified_split(labels, n / len(split), seed)[1])
+
+
+def _rows(split: Split, rows: np.ndarray) -> Split:
+    def pick(values):
+        if values is None or isinstance(values, np.ndarray):
+            return values if values is None else values[rows]
+        return [values[row] for row in rows]
+
+    return Split(pick(split.inputs), pick(split.coarse), pick(split.fine), pick(split.titles))
