@@ -39,7 +39,9 @@ def only(dataset: CoarseDataset, fine: Iterable[int]) -> CoarseDataset:
             f"the fine ids are {kept}, expected some of 0 to {(dataset.n_fine or 0) - 1}, the fine "
             f"categories of {dataset.name!r}"
         )
-    splits = [_rows(s, np.flatnonzero(np.isin(s.fine, kept))) for s in (dataset.train, dataset.test)]
+    splits = [
+        _rows(s, np.flatnonzero(np.isin(s.fine, kept))) for s in (dataset.train, dataset.test)
+    ]
     coarse = np.unique(np.concatenate([split.coarse for split in splits])).tolist()
     train, test = (
         replace(

@@ -9,6 +9,9 @@ from dnalib.encoders import Batch, ConvEncoder, encode
 from dnalib.methods import run
 
 RNG = np.random.default_rng(0)
+SETTINGS = {
+    "encoder": "conv", "view": "crop", "batch_size": 16, "learning_rate": 1e-3, "progress": False
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (28, 28), (32, 32, 3), (4, 7), (105, 90, 3)])
@@ -83,17 +86,16 @@ def make_bars(n, color):
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("method", ["isif", "dna"])
 def test_methods_run_on_images_through_the_one_loop(method, color, tmp_path):
-    settings = dict(encoder="conv", view="crop", batch_size=16, k=5, learning_rate=1e-3)
+    settings = {**SETTINGS, "k": 5}
     data = make_bars(48, color)
-    whole = run(data, method, epochs=2, progress=False, **settings)
+    whole = run(data, method, epochs=2, **settings)
     assert isinstance(whole.encoder, ConvEncoder) and whole.config.view_rate == 1
-    again = run(data, method, epochs=2, progress=False, checkpoint_dir=tmp_path, **settings)
+    again = run(data, method, epochs=2, checkpoint_dir=tmp_path, **settings)
     np.testing.assert_array_equal(whole.train_features, again.train_features)
-    resumed = run(data, method, epochs=2, progress=False, checkpoint_dir=tmp_path, **settings)
+    resumed = run(data, method, epochs=2, checkpoint_dir=tmp_path, **settings)
     np.testing.assert_array_equal(whole.train_features, resumed.train_features)
 
 
 def test_training_separates_what_labels_do_not():
-    settings = dict(encoder="conv", view="crop", batch_size=16, learning_rate=1e-3, progress=False)
-    coarse = run(make_bars(96, False), "coarse-ce", epochs=6, **settings)
+    coarse = run(make_bars(96, False), "coarse-ce", epochs=6, **SETTINGS)
     assert coarse.history["loss"].iloc[-1] < 0.3 * coarse.history["loss"].iloc[0]

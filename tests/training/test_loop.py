@@ -154,7 +154,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"epochs": 0}, {"temperature": 0}, {"momentum": 1.5}, {"view": "crop"}, {"filters": ["x"]}],
+    [{"epochs": 0}, {"temperature": 0}, {"momentum": 1.5}, {"view": "crops"}, {"filters": ["x"]}],
 )
 def test_bad_settings_are_one_sentence(settings):
     name = next(iter(settings))
