@@ -93,7 +93,8 @@ def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
     tmp_path, tiny_grid, capsys, monkeypatch
 ):
     folder = str(tmp_path)
-    monkeypatch.setattr(neighborhoods, "embed", lambda texts: np.eye(len(texts), dtype=np.float32))
+    features = np.eye(20, dtype=np.float32)
+    monkeypatch.setattr(neighborhoods, "untrained_features", lambda dataset: features)
     assert benchmark.main(["--methods", "embeddings", "--seeds", "0", "--results", folder]) == 0
     assert (tmp_path / "table.csv").read_text().startswith("dataset,method,encoder,seeds,acc")
     assert len((tmp_path / "neighbors.csv").read_text().splitlines()) == 1 + 8
@@ -105,7 +106,7 @@ def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
 def test_neighbors_are_measured_for_every_combination_of_filters(monkeypatch):
     data = make_texts(40)
     onehot = np.eye(4, dtype=np.float32)[data.train.fine]
-    monkeypatch.setattr(neighborhoods, "embed", lambda texts: onehot)
+    monkeypatch.setattr(neighborhoods, "untrained_features", lambda dataset: onehot)
     table = benchmark.measure_neighbors(data, m=1).set_index("filters")
     assert len(table) == 8
     assert (table["k"] == 10).all()
@@ -149,3 +150,8 @@ def test_another_encoder_has_a_row_of_its_own(tmp_path, tiny_grid):
     assert sorted(table["encoder"]) == ["bert", "minilm"]
     markdown = benchmark.results_markdown(table, benchmark.read_published())
     assert "| **DNA, ours** |" in markdown and "| **DNA on bert, ours** |" in markdown
+
+
+def test_neighbors_of_images_are_measured_as_well():
+    table = neighborhoods.measure_neighbors(datasets.load("digits")).set_index("filters")
+    assert 50 < table.loc["none", "precision"] < table.loc["label", "precision"] < 100

@@ -1,5 +1,7 @@
 """The figures show what they were given: checked on the artists, without looking."""
 
+from itertools import combinations
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -15,6 +17,7 @@ from matplotlib import colors as mcolors
 from matplotlib.text import Text
 
 from dnalib import plots
+from dnalib.methods import METHODS
 
 COARSE = ("networkx", "numpy", "pandas", "scikit-learn", "scipy", "torch")
 
@@ -112,6 +115,41 @@ def test_lines_never_share_a_color():
     colors = plots.style.named_colors(names)
     assert colors["dna"] == plots.METHOD_COLORS["dna"]
     assert len(set(colors.values())) == 4
+
+
+# As dichromats see, in linear RGB: Machado, Oliveira and Fernandes, IEEE TVCG 2009, severity 1.
+SIGHTS = {
+    "all three cones": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                   [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                     [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                   [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def cielab(color, sight):
+    """Return a color's place in CIELAB, where Euclidean distances are what the eye makes of it."""
+    rgb = np.array(mcolors.to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(to_xyz) @ (np.array(sight) @ linear).clip(0, 1) / [0.9505, 1, 1.089]
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def test_every_method_has_a_color():
+    assert set(METHODS) <= set(plots.METHOD_COLORS)
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_no_two_methods_look_alike_and_none_like_paper(sight):
+    colors = {name: plots.METHOD_COLORS[name] for name in METHODS} | {"paper": "white"}
+    places = {name: cielab(color, SIGHTS[sight]) for name, color in colors.items()}
+    for one, other in combinations(places, 2):
+        # One is what the eye can just tell apart side by side; across a figure it takes ten.
+        assert np.linalg.norm(places[one] - places[other]) > 10, (one, other)
 
 
 # --- maps ----------------------------------------------------------------------------------------

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
 from dnalib.datasets import CoarseDataset
-from dnalib.encoders import embed
-from dnalib.methods import get_method, resolve_config
+from dnalib.encoders import encode
+from dnalib.methods import get_method, make_encoder, resolve_config
 from dnalib.neighbors import FILTERS, build_graph, precision, recall
 
 
 def measure_neighbors(dataset: CoarseDataset, *, m: int = 5) -> pd.DataFrame:
     """Return precision, recall and kept share of every combination of filters, in percent.
 
-    On the training texts' embeddings as they come, with the default k.
+    On the training inputs' features before any training, with the default k.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ def measure_neighbors(dataset: CoarseDataset, *, m: int = 5) -> pd.DataFrame:
     m : int, default 5
         Of the rank filter.
     """
-    features = embed(dataset.train.inputs)
+    features = untrained_features(dataset)
     k = resolve_config(get_method("dna"), dataset, {}).k
     rows = []
     for count in range(len(FILTERS) + 1):
@@ -36,3 +37,9 @@ def measure_neighbors(dataset: CoarseDataset, *, m: int = 5) -> pd.DataFrame:
             row["kept_share"] = round(100 * graph.kept_share, 2)
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def untrained_features(dataset: CoarseDataset) -> np.ndarray:
+    """Return unit features ``(n, d)`` of the training inputs, texts or images, as they come."""
+    encoder = make_encoder(dataset, "minilm")
+    return encode(encoder, encoder.prepare(dataset.train.inputs)).numpy()

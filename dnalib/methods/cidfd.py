@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from dnalib.encoders import Batch
 from dnalib.losses import CIDFDLoss
-from dnalib.training import Objective, Step, Task, TrainingConfig
+from dnalib.training import Objective, Step, Task, TrainingConfig, copy_encoder
 from dnalib.training.views import make_view
 
 
@@ -48,16 +47,12 @@ class CIDFDObjective(Objective):
         stop_background: bool = False,
     ):
         super().__init__()
-        if task.reference is None:
-            raise ValueError(
-                "the task has no reference set: expected prepared inputs that are background alone"
-            )
-        self.reference = task.reference
-        self.background = copy.deepcopy(task.encoder) if background is None else background
+        n_reference = self._take_reference(task)
+        self.background = copy_encoder(task.encoder) if background is None else background
         self.view = make_view(config.view, config.view_rate, self.background)
         self.cidfd = CIDFDLoss(
             task.n,
-            len(task.reference),
+            n_reference,
             task.dim,
             config.temperature,
             sign=sign,
@@ -77,9 +72,7 @@ class CIDFDObjective(Objective):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return the term ``cidfd``."""
         background = normalize(self.background(step.batch))
-        rows = torch.randperm(len(self.reference))[: len(step.indices)]
-        # The loop seeds torch's own generator at each epoch, so a resumed run draws the same.
-        batch = self.view(self.reference, rows, torch.default_generator)
+        batch, rows = self._draw_reference(step)
         reference = normalize(self.background(batch))
         inputs = (step.queries, background, step.indices, reference, rows.to(step.indices.device))
         self._seen = tuple(tensor.detach() for tensor in inputs)
@@ -88,3 +81,18 @@ class CIDFDObjective(Objective):
     def after_step(self, step: Step) -> None:
         """Move the three memories towards the step's features."""
         self.cidfd.update(*self._seen)
+
+    def _take_reference(self, task: Task) -> int:
+        """Keep what reference inputs are drawn from; return how many there are."""
+        if task.reference is None:
+            raise ValueError(
+                "the task has no reference set: expected prepared inputs that are background alone"
+            )
+        self.reference = task.reference
+        return len(task.reference)
+
+    def _draw_reference(self, step: Step) -> tuple[Batch, Tensor]:
+        """Return a batch of different reference inputs, and which ones ``(r,)`` they are."""
+        rows = torch.randperm(len(self.reference))[: len(step.indices)]
+        # The loop seeds torch's own generator at each epoch, so a resumed run draws the same.
+        return self.view(self.reference, rows, torch.default_generator), rows

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dnalib.methods.clusters import DeepAlignedObjective, DeepClusterObjective
+from dnalib.methods.coarse_cidfd import CoarseCIDFDObjective
 from dnalib.methods.dna import DNAObjective
 from dnalib.methods.dna_hier import HierarchicalDNAObjective
 from dnalib.methods.down import DOWNObjective
@@ -99,6 +100,13 @@ METHODS: dict[str, Method] = {
             "IDFD",
             "Tao et al., Instance Discrimination and Feature Decorrelation, ICLR 2021; no labels",
             objective=IDFDObjective,
+            settings={"temperature": 1.0},
+        ),
+        Method(
+            "cidfd",
+            "cIDFD, reconstructed",
+            "a reconstruction of cIDFD, PAKDD 2024, whose losses were not found; see its docstring",
+            objective=CoarseCIDFDObjective,
             settings={"temperature": 1.0},
         ),
         Method(

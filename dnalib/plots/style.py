@@ -26,14 +26,31 @@ OKABE_ITO = (
 GRAY = "#999999"
 DARK = "#333333"
 
+# One hue a family, shades within it, all of them apart for color-blind readers as well.
 METHOD_COLORS = {
-    "bow": GRAY,
-    "embeddings": "#009E73",
-    "coarse-ce": "#E69F00",
-    "dna": "#0072B2",
     "published": "#000000",
+    "bow": GRAY,
+    # k-means, and labels made by it: green
+    "embeddings": "#009E73",
+    "deepcluster": "#8AC7AA",
+    "deepaligned": "#145133",
+    # coarse labels: orange
+    "coarse-ce": "#E69F00",
+    # two views of one text: yellow and vermilion
+    "simcse": "#F0E442",
+    "simcse-ce": "#A59631",
+    "ntxent": "#F9B78B",
+    "isif": "#BF3C02",
+    # a memory of all texts: brown
+    "idfd": "#906940",
+    "cidfd": "#391B01",
+    # neighbors: blue, purple where ranks weigh them, violet where a queue holds them
     "wscl": "#56B4E9",
+    "dna": "#0072B2",
+    "dna-hier": "#080B7A",
     "down": "#CC79A7",
+    "star": "#55013D",
+    "ncl": "#7B2FDD",
 }
 
 FILTER_COLORS = {

@@ -2,7 +2,14 @@
 
 from dnalib.training.config import TrainingConfig
 from dnalib.training.loop import Monitor, Trainer
-from dnalib.training.objective import CoarseCrossEntropy, Objective, Step, Task, seed_everything
+from dnalib.training.objective import (
+    CoarseCrossEntropy,
+    Objective,
+    Step,
+    Task,
+    copy_encoder,
+    seed_everything,
+)
 
 __all__ = [
     "CoarseCrossEntropy",
@@ -12,5 +19,6 @@ __all__ = [
     "Task",
     "Trainer",
     "TrainingConfig",
+    "copy_encoder",
     "seed_everything",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from dnalib.neighbors import NeighborGraph
 from dnalib.progress import headless, progress_bar
 from dnalib.training import checkpoint
 from dnalib.training.config import TrainingConfig
-from dnalib.training.objective import Objective, Step, seed_everything
+from dnalib.training.objective import Objective, Step, copy_encoder, seed_everything
 from dnalib.training.views import make_view
 
 BUCKET_BATCHES = 16
@@ -224,8 +223,8 @@ class Trainer:
         state = {
             "run": run,
             "history": self.history,
-            "encoder": _trained_state(self.encoder),
-            "objective": self.objective.state_dict(),
+            "encoder": _state_without_frozen(self.encoder),
+            "objective": _state_without_frozen(self.objective),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
         }
@@ -243,7 +242,7 @@ class Trainer:
             return
         self.history = state["history"]
         self.encoder.load_state_dict(state["encoder"], strict=False)
-        self.objective.load_state_dict(state["objective"])
+        self.objective.load_state_dict(state["objective"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         if self.momentum is not None:
@@ -252,12 +251,13 @@ class Trainer:
 
 def _frozen_copy(encoder: nn.Module) -> nn.Module:
     """Return the momentum encoder: the same weights, no gradients, no dropout."""
-    return copy.deepcopy(encoder).requires_grad_(False).eval()
+    return copy_encoder(encoder).requires_grad_(False).eval()
 
 
-def _trained_state(module: nn.Module) -> dict[str, Tensor]:
-    trained = {name for name, p in module.named_parameters() if p.requires_grad}
-    return {name: value for name, value in module.state_dict().items() if name in trained}
+def _state_without_frozen(module: nn.Module) -> dict[str, Tensor]:
+    """Return what training changes: trained parameters, and buffers such as memories."""
+    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in frozen}
 
 
 def _make_optimizer(modules: list[nn.Module], config: TrainingConfig) -> torch.optim.AdamW:

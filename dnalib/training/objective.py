@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,6 +146,12 @@ class CoarseCrossEntropy(Objective):
         """Return the term ``ce``."""
         loss = F.cross_entropy(self.head(step.features), step.coarse)
         return {"ce": self.config.coarse_weight * loss}
+
+
+def copy_encoder(encoder: nn.Module) -> nn.Module:
+    """Return a copy with weights of its own where they are trained; frozen ones are shared."""
+    frozen = {id(p): p for p in encoder.parameters() if not p.requires_grad}
+    return copy.deepcopy(encoder, frozen)
 
 
 def seed_everything(*seeds: int) -> torch.Generator:

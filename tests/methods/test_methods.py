@@ -27,6 +27,11 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
 
 
+def test_the_registry_holds_the_field():
+    assert len(METHODS) >= 12
+    assert len({method.title for method in METHODS.values()}) == len(METHODS)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_runs_twice_to_the_same_numbers(tiny_bert, method):
     runs = [run(make_texts(40), method, encoder=tiny_bert, seed=3, **SMALL) for _ in range(2)]

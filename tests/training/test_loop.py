@@ -7,7 +7,14 @@ import torch
 
 from dnalib.encoders import VectorEncoder
 from dnalib.methods.dna import DNAObjective
-from dnalib.training import CoarseCrossEntropy, Task, Trainer, TrainingConfig, seed_everything
+from dnalib.training import (
+    CoarseCrossEntropy,
+    Task,
+    Trainer,
+    TrainingConfig,
+    copy_encoder,
+    seed_everything,
+)
 
 CONFIG = TrainingConfig(epochs=3, batch_size=8, k=5, learning_rate=1e-2, filters=("label",))
 
@@ -29,6 +36,15 @@ def make_trainer(objective=DNAObjective, config=CONFIG, seed=0, **keywords):
 
 def numbers(history: pd.DataFrame) -> pd.DataFrame:
     return history.drop(columns="seconds")
+
+
+class ManyKindsOfState(CoarseCrossEntropy):
+    """An objective with all kinds of state: a head, a buffer, weights that are not trained."""
+
+    def __init__(self, task, config):
+        super().__init__(task, config)
+        self.register_buffer("memory", torch.zeros(task.n))
+        self.frozen = torch.nn.Linear(3, 3).requires_grad_(False)
 
 
 class Stop(Exception):
@@ -75,6 +91,27 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, objective, killed_in
     pd.testing.assert_frame_equal(numbers(history), numbers(expected), check_exact=True)
     for name, value in whole.encoder.state_dict().items():
         assert torch.equal(value, resumed.encoder.state_dict()[name])
+
+
+def test_a_checkpoint_holds_what_training_changes_and_nothing_frozen(tmp_path):
+    path = tmp_path / "run.pt"
+    trainer = make_trainer(ManyKindsOfState, checkpoint_path=path)
+    trainer.encoder.register_parameter("frozen", torch.nn.Parameter(torch.ones(9), False))
+    trainer.encoder.register_buffer("statistics", torch.ones(2))
+    trainer.fit()
+    state = torch.load(path)
+    adapter = {f"adapter.{layer}.{part}" for layer in (0, 2) for part in ("weight", "bias")}
+    assert set(state["encoder"]) == adapter | {"statistics"}
+    assert {"memory", "head.1.weight"} <= set(state["objective"])
+    assert not any("frozen" in name for name in state["objective"])
+
+
+def test_a_copied_encoder_shares_frozen_weights_and_trains_its_own():
+    encoder = VectorEncoder(4)
+    encoder.adapter[0].requires_grad_(False)
+    copied = copy_encoder(encoder)
+    for one, other in zip(encoder.parameters(), copied.parameters(), strict=True):
+        assert torch.equal(one, other) and (one is other) != one.requires_grad
 
 
 def test_a_finished_checkpoint_trains_no_more(tmp_path):
