@@ -75,14 +75,17 @@ def shallow_features(batch: Batch) -> Tensor:
     Raises
     ------
     ValueError
-        If the batch holds token ids, which have no states yet.
+        If the batch holds token ids or images, which have no states yet.
     """
-    if not batch.values.is_floating_point():
+    vectors = batch.mask is None and batch.values.ndim == 2
+    states = batch.mask is not None and batch.values.is_floating_point()
+    if not (vectors or states):
         raise ValueError(
-            "the batch holds token ids: expected stored states, whose mean is the shallow feature; "
-            "take view='drop' and a number of trainable_layers"
+            f"the batch holds {'images' if batch.mask is None else 'token ids'}: expected stored "
+            "states, whose mean is the shallow feature; take texts, view='drop' and a number of "
+            "trainable_layers"
         )
-    if batch.mask is None:
+    if vectors:
         return batch.values
     weights = batch.mask[:, :, None].float()
     return (batch.values.float() * weights).sum(1) / weights.sum(1).clamp(min=1)

@@ -68,8 +68,13 @@ def test_token_ids_have_no_shallow_feature(tmp_path, monkeypatch):
     monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
     encoder = load_encoder(str(make_tiny_bert(tmp_path / "bert")), trainable_layers="all")
     batch = encoder.prepare(make_texts(4).train.inputs).batch(torch.arange(4))
-    with pytest.raises(ValueError, match="holds token ids: .*take view='drop'"):
+    with pytest.raises(ValueError, match="holds token ids: .*view='drop'"):
         shallow_features(batch)
+
+
+def test_images_have_no_shallow_feature():
+    with pytest.raises(ValueError, match="holds images: expected stored states"):
+        shallow_features(Batch(torch.zeros(2, 8, 8)))
 
 
 def test_training_lowers_its_terms(tmp_path, monkeypatch):
