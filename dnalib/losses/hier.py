@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dnalib.hyperbolic import CLIP_RADIUS, CURVATURE, distance, to_ball
+from dnalib.losses.ancestors import ancestor_hinges
 from dnalib.losses.checks import above_zero
 
 MIN_PROXIES = 4
@@ -140,30 +141,16 @@ class HIERLoss(nn.Module):
         ``own (n, p)`` marks the proxies that are the point itself.
         """
         triplets = sample_triplets(similarity, self.neighbors, self.draws, generator)
-        members = distances[triplets]  # (t, 3, p)
         if not len(triplets):
             return distances.sum() * 0
-        reach = members if own is None else members.masked_fill(own[triplets], torch.inf)
-        pair = self._sample(reach[:, :2].amax(1), generator)
-        triple = self._sample(reach.amax(1), generator)
-        to_pair, to_triple = (
-            (members * chosen[:, None]).sum(2) for chosen in (pair, triple)
-        )  # (t, 3) each
-        nearer = torch.tensor([1.0, 1.0, -1.0]).to(distances)
-        hinges = (nearer * (to_pair - to_triple) + self.margin).clamp(min=0).sum(1)
-        different = pair.argmax(1) != triple.argmax(1)
-        return (hinges * different).mean()
-
-    def _sample(self, reach: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Draw a proxy for each row of ``reach (t, p)`` by Gumbel softmax, the nearer the likelier.
-
-        One-hot in value, with the gradient of the softmax.
-        """
-        uniform = torch.rand(reach.shape, generator=generator, dtype=reach.dtype)
-        noise = -torch.log(-torch.log(uniform.clamp(min=1e-20))).to(reach.device)
-        soft = (noise - reach / self.temperature).softmax(1)
-        hard = torch.zeros_like(soft).scatter_(1, soft.argmax(1, keepdim=True), 1.0)
-        return hard - soft.detach() + soft
+        return ancestor_hinges(
+            distances,
+            triplets,
+            margin=self.margin,
+            temperature=self.temperature,
+            own=own,
+            generator=generator,
+        )
 
 
 def sample_triplets(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from dnalib.methods.clusters import DeepAlignedObjective, DeepClusterObjective
 from dnalib.methods.coarse_cidfd import CoarseCIDFDObjective
 from dnalib.methods.dna import DNAObjective
 from dnalib.methods.dna_hier import HierarchicalDNAObjective
 from dnalib.methods.down import DOWNObjective
+from dnalib.methods.hier import MetricObjective
 from dnalib.methods.idfd import IDFDObjective
 from dnalib.methods.isif import ISIFObjective
 from dnalib.methods.ncl import CoarseNCLObjective
@@ -154,6 +156,30 @@ METHODS: dict[str, Method] = {
             "DNA + HIER",
             "DNA with the regularizer of Kim et al., HIER, CVPR 2023; a combination of our own",
             objective=HierarchicalDNAObjective,
+        ),
+        Method(
+            "proxy-anchor",
+            "Proxy-Anchor",
+            "Kim et al., Proxy Anchor Loss, CVPR 2020, over the coarse labels",
+            objective=partial(MetricObjective, base="proxy-anchor", weight=0.0),
+        ),
+        Method(
+            "proxy-anchor-hier",
+            "Proxy-Anchor + HIER",
+            "Kim et al., HIER, CVPR 2023, over the coarse labels",
+            objective=partial(MetricObjective, base="proxy-anchor"),
+        ),
+        Method(
+            "multi-similarity",
+            "Multi-Similarity",
+            "Wang et al., Multi-Similarity Loss, CVPR 2019, over the coarse labels",
+            objective=partial(MetricObjective, base="multi-similarity", weight=0.0),
+        ),
+        Method(
+            "multi-similarity-hier",
+            "Multi-Similarity + HIER",
+            "Kim et al., HIER, CVPR 2023, over the coarse labels",
+            objective=partial(MetricObjective, base="multi-similarity"),
         ),
     )
 }

@@ -51,6 +51,11 @@ METHOD_COLORS = {
     "down": "#CC79A7",
     "star": "#55013D",
     "ncl": "#7B2FDD",
+    # metric losses: magenta and lilac, dark with a hierarchy
+    "proxy-anchor": "#CB3BC4",
+    "proxy-anchor-hier": "#60235D",
+    "multi-similarity": "#BA6CFA",
+    "multi-similarity-hier": "#410EB4",
 }
 
 FILTER_COLORS = {

@@ -88,7 +88,7 @@ class Trainer:
         self.objective = objective.to(self.device)
         self.momentum = _frozen_copy(encoder) if objective.needs_keys else None
         self.view = make_view(config.view, config.view_rate, encoder)
-        self.optimizer = _make_optimizer([encoder, objective], config)
+        self.optimizer = _make_optimizer(encoder, objective, config)
         self.scheduler = _make_scheduler(self.optimizer, config, self.steps_per_epoch)
         self.history: list[dict[str, float]] = []
         self.bank: Tensor | None = None
@@ -260,13 +260,24 @@ def _state_without_frozen(module: nn.Module) -> dict[str, Tensor]:
     return {name: value for name, value in module.state_dict().items() if name not in frozen}
 
 
-def _make_optimizer(modules: list[nn.Module], config: TrainingConfig) -> torch.optim.AdamW:
-    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+def _make_optimizer(
+    encoder: nn.Module, objective: Objective, config: TrainingConfig
+) -> torch.optim.AdamW:
+    """Return AdamW; matrices alone have weight decay, and an objective may set rates apart."""
+    rated = [(1.0, p) for p in encoder.parameters()]
+    rated += [(objective.rate_factors.get(n, 1.0), p) for n, p in objective.named_parameters()]
+    groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
+    for factor, parameter in rated:
+        if parameter.requires_grad:
+            decay = config.weight_decay if parameter.ndim > 1 else 0.0
+            groups[factor * config.learning_rate, decay].append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": members, "lr": rate, "weight_decay": decay}
+            for (rate, decay), members in groups.items()
+        ],
+        fused=True,
+    )
 
 
 def _make_scheduler(

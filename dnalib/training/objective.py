@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -109,11 +111,15 @@ class Objective(nn.Module):
         ``needs_keys`` the batch's keys replace its rows after each step.
     needs_second_view : bool
         Whether the loop encodes another view of every batch.
+    rate_factors : mapping
+        By the name of a parameter, the multiple of ``config.learning_rate`` that it learns at, for
+        points that have farther to go than weights; 1 where a name is not among them.
     """
 
     needs_keys = False
     needs_neighbors = False
     needs_second_view = False
+    rate_factors: Mapping[str, float] = MappingProxyType({})
 
     def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph | None:
         """Return this epoch's neighbors, given the refilled bank ``(n, d)``; None without any."""

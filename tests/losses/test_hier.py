@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dnalib.hyperbolic import distance, to_ball
 from dnalib.losses import HIERLoss
 from dnalib.losses.hier import sample_triplets
-from tests.losses.helpers import checks_gradient, unit_rows
+from tests.losses.helpers import unit_rows
 
 
 def make_points(n, d, seed=0):
@@ -100,69 +100,6 @@ def test_labels_decide_the_neighbors():
     similarity = torch.exp(-distance(points, points)) + (labels[:, None] == labels)
     for i, j, k in sample_triplets(similarity, 4, 10, seeded(0)).tolist():
         assert labels[i] == labels[j] != labels[k]
-
-
-def test_a_proxy_is_never_an_ancestor_of_itself(monkeypatch):
-    loss = HIERLoss(3, n_proxies=6, neighbors=3, draws=20).double()
-    drawn = []
-    sample = loss._sample
-
-    def look(reach, generator):
-        drawn.append(sample(reach, generator))
-        return drawn[-1]
-
-    monkeypatch.setattr(loss, "_sample", look)
-    among = distance(loss.proxies, loss.proxies).detach()
-    loss._term(-among, among, seeded(0), torch.eye(6, dtype=torch.bool))
-    triplets = sample_triplets(-among, 3, 20, seeded(0))
-    pair, triple = (chosen.argmax(1) for chosen in drawn)
-    assert len(triplets)
-    assert not (pair[:, None] == triplets[:, :2]).any()
-    assert not (triple[:, None] == triplets).any()
-
-
-def test_at_low_temperature_the_ancestor_is_the_nearest_to_the_farthest_member():
-    loss = HIERLoss(2, n_proxies=5, temperature=1e-4)
-    reach = torch.rand(8, 5, generator=seeded(1))
-    assert torch.equal(loss._sample(reach, seeded(0)).argmax(1), reach.argmin(1))
-
-
-def test_gumbel_draws_follow_the_softmax():
-    loss = HIERLoss(2, n_proxies=4, temperature=0.5)
-    reach = torch.tensor([0.1, 0.4, 0.9, 0.2])
-    shares = loss._sample(reach.expand(20_000, 4), seeded(0)).mean(0)
-    torch.testing.assert_close(shares, (-reach / 0.5).softmax(0), rtol=0, atol=0.015)
-
-
-def test_ancestors_are_one_hot_with_the_gradient_of_the_softmax():
-    loss = HIERLoss(2, n_proxies=5, temperature=0.5)
-    reach = torch.rand(6, 5, generator=seeded(1), dtype=torch.float64).requires_grad_()
-    values = torch.rand(6, 5, generator=seeded(2), dtype=torch.float64)
-    chosen = loss._sample(reach, seeded(0))
-    torch.testing.assert_close(chosen, (chosen > 0.5).double())
-    (chosen * values).sum().backward()
-    uniform = torch.rand(6, 5, generator=seeded(0), dtype=torch.float64)
-    again = reach.detach().requires_grad_()
-    soft = (-torch.log(-torch.log(uniform)) - again / 0.5).softmax(1)
-    (soft * values).sum().backward()
-    torch.testing.assert_close(reach.grad, again.grad, rtol=0, atol=1e-10)
-
-
-def test_gradients_in_float64_where_no_ancestor_changes():
-    # The straight-through gradient is not that of the value; the distances' own gradient is.
-    loss = HIERLoss(3, n_proxies=6, neighbors=3, draws=2).double()
-    loss._sample = lambda reach, generator: torch.nn.functional.one_hot(
-        reach.detach().argmin(1), reach.shape[1]
-    ).double()
-    points, vectors = make_points(7, 3), loss.vectors.detach().clone()
-    del loss._parameters["vectors"]
-
-    def value(x, v):
-        loss.__dict__["vectors"] = v
-        return loss(x, generator=seeded(3))
-
-    assert value(points, vectors) > 0
-    assert checks_gradient(value, points, vectors)
 
 
 def test_both_points_and_proxies_learn_and_descent_lowers_the_loss():

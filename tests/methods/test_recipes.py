@@ -1,5 +1,6 @@
 """What each recipe hands to its loss, on small texts with a tiny BERT."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from dnalib.methods import get_method, run
 from dnalib.methods.dna import DNAObjective
 from dnalib.methods.dna_hier import HierarchicalDNAObjective
 from dnalib.methods.down import DOWNObjective
+from dnalib.methods.hier import BallProjection, MetricObjective
 from dnalib.methods.isif import ISIFObjective
 from dnalib.methods.ntxent import NTXentObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
@@ -161,3 +163,74 @@ def test_training_lowers_the_loss(tiny_bert, method):
     settings = {**SMALL, "learning_rate": 3e-3}
     history = run(make_texts(80), method, encoder=tiny_bert, epochs=6, **settings).history
     assert history["loss_ce"].iloc[-1] < 0.9 * history["loss_ce"].iloc[0]
+
+
+def metric_step():
+    features = torch.randn(12, 6, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    return replace(make_step(), queries=features, coarse=torch.arange(12) % 3)
+
+
+def naive_proxy_anchor(vectors, labels, proxies):
+    """Kim et al., CVPR 2020, equation 4, with alpha 32 and margin 0.1."""
+    cosines = torch.nn.functional.cosine_similarity(vectors[:, None], proxies[None], dim=2)
+    pull = push = 0.0
+    for p in range(len(proxies)):
+        near = [math.exp(-32 * (c - 0.1)) for c in cosines[labels == p, p].tolist()]
+        far = [math.exp(32 * (c + 0.1)) for c in cosines[labels != p, p].tolist()]
+        pull += math.log(1 + sum(near))
+        push += math.log(1 + sum(far))
+    return pull / len(labels.unique()) + push / len(proxies)
+
+
+def naive_multi_similarity(vectors, labels):
+    """Wang et al., CVPR 2019, equation 15, with 2, 50 and 0.5; every pair counts."""
+    cosines = torch.nn.functional.cosine_similarity(vectors[:, None], vectors[None], dim=2)
+    total = 0.0
+    for i in range(len(labels)):
+        others = [j for j in range(len(labels)) if j != i]
+        near = [math.exp(-2 * (cosines[i, j].item() - 0.5)) for j in others if labels[i] == labels[j]]
+        far = [math.exp(50 * (cosines[i, j].item() - 0.5)) for j in others if labels[i] != labels[j]]
+        total += math.log(1 + sum(near)) / 2 + math.log(1 + sum(far)) / 50
+    return total / len(labels)
+
+
+@pytest.mark.parametrize("base", ["proxy-anchor", "multi-similarity"])
+def test_metric_losses_are_those_of_their_papers(base):
+    step = metric_step()
+    objective = MetricObjective(Task(6, 3, 20), config("dna"), base=base, weight=0, ball_dim=4)
+    vectors = objective.projection(step.queries).detach()
+    if base == "proxy-anchor":
+        expected = naive_proxy_anchor(vectors, step.coarse, objective.base.proxies.detach())
+    else:
+        expected = naive_multi_similarity(vectors, step.coarse)
+    terms = objective(step)
+    assert set(terms) == {"metric"}
+    assert terms["metric"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_hier_is_added_to_a_metric_loss_on_the_same_vectors():
+    step, settings = metric_step(), config("proxy-anchor")
+    objective = MetricObjective(Task(6, 3, 20), settings, ball_dim=4, n_proxies=8, draws=5)
+    objective.hierarchy.neighbors = 4
+    torch.manual_seed(0)
+    terms = objective(step)
+    torch.manual_seed(0)
+    points = to_ball(objective.projection(step.queries))
+    expected = 0.5 * objective.hierarchy(points, step.coarse)
+    torch.testing.assert_close(terms["hier"], expected)
+    terms["hier"].backward()
+    assert step.queries.grad.abs().sum() > 0
+    assert objective.base.proxies.grad is None
+
+
+def test_the_projection_takes_no_notice_of_length():
+    projection = BallProjection(6, 4)
+    features = torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(projection(9 * features), projection(features), rtol=0, atol=1e-4)
+    weight = projection[1].weight
+    torch.testing.assert_close(weight @ weight.T, torch.eye(4))
+
+
+def test_an_unknown_metric_loss_is_one_sentence():
+    with pytest.raises(ValueError, match="base 'margin' is unknown: expected one of proxy-anchor,"):
+        MetricObjective(Task(6, 3, 20), config("dna"), base="margin")

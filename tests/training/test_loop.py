@@ -1,5 +1,7 @@
 """The training loop: repeatable, resumable to the same numbers, honest about bad input."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,3 +199,20 @@ def test_bad_settings_are_one_sentence(settings):
     name = next(iter(settings))
     with pytest.raises(ValueError, match=f"{name} is .*: expected"):
         TrainingConfig(**settings)
+
+
+def test_an_objective_may_set_rates_of_its_own_parameters():
+    class Fast(CoarseCrossEntropy):
+        rate_factors = MappingProxyType({"head.1.weight": 50.0})
+
+    trainer = make_trainer(Fast)
+    weight, bias = trainer.objective.head[1].parameters()
+    rate_of = {
+        id(p): (group["initial_lr"], group["weight_decay"])
+        for group in trainer.optimizer.param_groups
+        for p in group["params"]
+    }
+    assert rate_of.pop(id(weight)) == pytest.approx((50 * CONFIG.learning_rate, 0.01))
+    assert rate_of.pop(id(bias)) == (CONFIG.learning_rate, 0.0)
+    assert {rate for rate, _ in rate_of.values()} == {CONFIG.learning_rate}
+    assert len(rate_of) == len(list(trainer.encoder.parameters()))
