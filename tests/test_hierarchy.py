@@ -64,7 +64,8 @@ def test_purity_of_trees_that_one_knows():
     assert dendrogram_purity(right, labels) == 1
     assert dendrogram_purity(wrong, labels) == dendrogram_purity(star, labels) == 0.5
     # Four of one label, one of another, in one node: 4/5 for each of the six pairs.
-    assert dendrogram_purity(Tree(np.array([5] * 5 + [-1]), 5), [0, 0, 0, 0, 1]) == pytest.approx(0.8)
+    star = Tree(np.array([5] * 5 + [-1]), 5)
+    assert dendrogram_purity(star, [0, 0, 0, 0, 1]) == pytest.approx(0.8)
 
 
 @given(st.integers(4, 12), st.integers(1, 8), st.integers(0, 9999))
