@@ -15,6 +15,9 @@ from dnalib.clustering import kmeans
 ALPHAS = (0.0, *np.geomspace(0.1, 1000, 40))
 """The weights of the reference that Abid et al. try; 0 is plain PCA."""
 
+LARGEST_REFERENCE_SHARE = 0.5
+"""Of the targets' variance, what the reference may have in a projection that was rid of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class ContrastivePCA:
@@ -132,15 +135,28 @@ def propose_alphas(
 
 
 def choose_by_silhouette(
-    proposals: Sequence[ContrastivePCA], targets: ArrayLike, n_clusters: int, seed: int = 0
+    proposals: Sequence[ContrastivePCA],
+    targets: ArrayLike,
+    reference: ArrayLike,
+    n_clusters: int,
+    seed: int = 0,
 ) -> ContrastivePCA:
-    """Return the proposal, other than PCA, in which k-means finds the clearest clusters.
+    """Return the proposal that is rid of the reference and has the clearest clusters.
 
-    The paper leaves the last choice to the eye. Here the mean silhouette width of the targets
-    decides, which needs the number of clusters, as k-means does, and no labels.
+    The paper leaves the last choice to the eye. Here, of the proposals in which the reference has
+    at most half of the targets' variance, the largest mean silhouette width of k-means decides. It
+    needs the number of clusters, as k-means does, and no labels. If all proposals have more of the
+    reference, it is the one with the largest alpha.
     """
-    contrastive = [proposal for proposal in proposals if proposal.alpha > 0]
-    return max(contrastive, key=lambda proposal: _clearness(proposal, targets, n_clusters, seed))
+    rid = [p for p in proposals if _reference_share(p, targets, reference) <= LARGEST_REFERENCE_SHARE]
+    if not rid:
+        return proposals[-1]
+    return max(rid, key=lambda proposal: _clearness(proposal, targets, n_clusters, seed))
+
+
+def _reference_share(proposal: ContrastivePCA, targets: ArrayLike, reference: ArrayLike) -> float:
+    variance = [proposal.transform(rows).var(axis=0).sum() for rows in (reference, targets)]
+    return variance[0] / variance[1]
 
 
 def _clearness(

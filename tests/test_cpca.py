@@ -65,12 +65,24 @@ def test_it_finds_groups_that_pca_does_not_with_an_alpha_chosen_without_labels()
     proposals = propose_alphas(targets, reference, 2)
     assert proposals[0].alpha == 0 and 2 <= len(proposals) <= 4
     assert {proposal.alpha for proposal in proposals} <= set(ALPHAS)
-    chosen = choose_by_silhouette(proposals, targets, 2)
+    chosen = choose_by_silhouette(proposals, targets, reference, 2)
     found = {
         proposal.alpha: accuracy(labels, kmeans(proposal.transform(targets), 2).labels)
         for proposal in (proposals[0], chosen)
     }
     assert found[0] < 0.7 and found[chosen.alpha] > 0.95 and chosen.alpha > 0
+
+
+def test_clear_clusters_of_the_reference_do_not_decide():
+    rng = np.random.default_rng(0)
+    targets, reference = (0.3 * rng.normal(size=(300, 6)) for _ in range(2))
+    for rows in (targets, reference):
+        rows[:, 1] += 9 * rng.choice([-1, 1], size=300)
+    labels = rng.integers(2, size=300)
+    targets[:, 0] += np.where(labels, 1, -1)
+    pca, contrast = (contrastive_pca(targets, reference, 1, alpha=alpha) for alpha in (0, 10))
+    assert choose_by_silhouette([pca, contrast], targets, reference, 2) is contrast
+    assert choose_by_silhouette([pca], targets, reference, 2) is pca
 
 
 @pytest.mark.parametrize(

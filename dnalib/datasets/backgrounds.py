@@ -54,7 +54,6 @@ def on_backgrounds(
     n_reference: int = 1000,
     strength: float = 0.7,
     size: int | None = None,
-    n_images: int | None = None,
     seed: int = 0,
 ) -> BackgroundDataset:
     """Put the training images of a dataset on backgrounds of a few kinds, drawn at random.
@@ -76,10 +75,8 @@ def on_backgrounds(
         Brightest possible background, where ink has 1; of a mixture, the share of the background.
     size : int, optional
         Height and width that images are brought to first; by default their own.
-    n_images : int, optional
-        How many images to draw; by default all, in their order.
     seed : int, default 0
-        Of the drawing and of all backgrounds.
+        Of all backgrounds.
 
     Returns
     -------
@@ -94,14 +91,13 @@ def on_backgrounds(
     Examples
     --------
     >>> from dnalib.datasets import load
-    >>> data = on_backgrounds(load("digits"), "stripes", size=16, n_images=100)
+    >>> data = on_backgrounds(load("digits"), "stripes", size=16)
     >>> data.images.shape, data.reference.shape, data.background_names[0]
-    ((100, 16, 16), (1000, 16, 16), 'stripes at 0°')
+    ((1438, 16, 16), (1000, 16, 16), 'stripes at 0°')
     """
     _check(dataset, pattern, n_kinds, n_reference, strength)
     rng = np.random.default_rng(seed)
-    rows = _draw_rows(len(dataset.train), n_images, rng)
-    images = _resized(dataset.train.inputs[rows], size)
+    images = _resized(dataset.train.inputs, size)
     chosen = PATTERNS[pattern]
     kinds = rng.integers(n_kinds, size=len(images))
     reference_kinds = rng.integers(n_kinds, size=n_reference)
@@ -117,7 +113,7 @@ def on_backgrounds(
     return BackgroundDataset(
         name=f"{dataset.name} over {pattern}",
         images=images.astype(np.float32),
-        objects=dataset.train.fine[rows],
+        objects=dataset.train.fine,
         backgrounds=kinds,
         reference=reference.astype(np.float32),
         reference_backgrounds=reference_kinds,
@@ -226,14 +222,6 @@ def _check(
         )
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}: expected a number in [0, 1]")
-
-
-def _draw_rows(n: int, n_images: int | None, rng: Generator) -> np.ndarray:
-    if n_images is None:
-        return np.arange(n)
-    if not 1 <= n_images <= n:
-        raise ValueError(f"n_images is {n_images}: expected 1 to {n}, the images there are")
-    return np.sort(rng.choice(n, n_images, replace=False))
 
 
 def _resized(images: np.ndarray, size: int | None) -> np.ndarray:

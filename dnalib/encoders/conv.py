@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,13 +13,21 @@ from dnalib.encoders.store import Batch, VectorStore
 SMALLEST = 4
 """Side in pixels at which images are no longer halved."""
 
+Normalization = Callable[[int], nn.Module]
+"""Takes a number of channels."""
+
+NORMALIZATIONS: dict[str, Normalization] = {
+    "group": lambda channels: nn.GroupNorm(8, channels),
+    "batch": nn.BatchNorm2d,
+}
+
 
 class ConvEncoder(nn.Module):
     """Residual blocks that halve the image down to about 4 x 4, mean over pixels, linear layer.
 
     Group normalization stands where such networks mostly have batch normalization: it keeps no
-    running statistics, so the momentum encoder and a checkpoint, which follow weights alone, are
-    whole, and no image's feature depends on what else is in its batch.
+    running statistics, so the momentum encoder, which follows weights alone, is whole, and no
+    image's feature depends on what else is in its batch.
 
     Parameters
     ----------
@@ -28,6 +38,9 @@ class ConvEncoder(nn.Module):
     width : int, default 32
         Channels of the first layer; each block doubles them, up to four times as many. Twice the
         width costs about four times the time.
+    normalization : {"group", "batch"}, default "group"
+        Instance discrimination over a memory (`dnalib.losses.IDFDLoss`) wants "batch": with
+        "group" all its features came to be one and the same.
     seed : int, default 0
         Seeds the weights.
 
@@ -38,7 +51,15 @@ class ConvEncoder(nn.Module):
     torch.Size([3, 16])
     """
 
-    def __init__(self, shape: tuple[int, ...], dim: int = 128, width: int = 32, seed: int = 0):
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dim: int = 128,
+        width: int = 32,
+        *,
+        normalization: str = "group",
+        seed: int = 0,
+    ):
         super().__init__()
         self.shape = tuple(shape)
         if len(shape) not in (2, 3) or min(shape[:2]) < SMALLEST or shape[2:] not in ((), (3,)):
@@ -46,10 +67,15 @@ class ConvEncoder(nn.Module):
                 f"shape is {self.shape}: expected (h, w) of gray or (h, w, 3) of color images, at "
                 f"least {SMALLEST} pixels a side"
             )
+        if normalization not in NORMALIZATIONS:
+            raise ValueError(
+                f"normalization is {normalization!r}: expected one of {', '.join(NORMALIZATIONS)}"
+            )
         self.dim = dim
+        norm = NORMALIZATIONS[normalization]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.layers = nn.Sequential(*_layers(self.shape, width))
+            self.layers = nn.Sequential(*_layers(self.shape, width, norm))
             self.head = nn.Linear(self.layers[-1].channels, dim)
         self.to(memory_format=torch.channels_last)
 
@@ -78,16 +104,16 @@ class ConvEncoder(nn.Module):
 class _Block(nn.Module):
     """``relu(norm(conv(relu(norm(conv(x))))) + conv(x))``; the first step halves the sides."""
 
-    def __init__(self, before: int, channels: int):
+    def __init__(self, before: int, channels: int, norm: Normalization):
         super().__init__()
         self.channels = channels
         self.shortcut = nn.Conv2d(before, channels, 1, stride=2, bias=False)
         self.body = nn.Sequential(
             nn.Conv2d(before, channels, 3, stride=2, padding=1, bias=False),
-            nn.GroupNorm(8, channels),
+            norm(channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.GroupNorm(8, channels),
+            norm(channels),
         )
 
     def forward(self, values: Tensor) -> Tensor:
@@ -95,16 +121,16 @@ class _Block(nn.Module):
         return (self.body(values) + self.shortcut(values)).relu_()
 
 
-def _layers(shape: tuple[int, ...], width: int) -> list[nn.Module]:
+def _layers(shape: tuple[int, ...], width: int, norm: Normalization) -> list[nn.Module]:
     color_channels = shape[2] if len(shape) == 3 else 1
     layers: list[nn.Module] = [
         nn.Conv2d(color_channels, width, 3, padding=1, bias=False),
-        nn.GroupNorm(8, width),
+        norm(width),
         nn.ReLU(inplace=True),
     ]
     side, channels = min(shape[:2]), width
     while len(layers) < 4 or side > SMALLEST:
         before, channels = channels, min(2 * channels, 4 * width)
-        layers.append(_Block(before, channels))
+        layers.append(_Block(before, channels, norm))
         side = -(-side // 2)
     return layers

@@ -26,7 +26,7 @@ class CIDFDObjective(Objective):
         ``temperature``, ``view`` and ``view_rate`` are those of targets and reference alike.
     background : nn.Module, optional
         The encoder of the background, by default a copy of the task's. One whose parameters need
-        no gradient stays as it is.
+        no gradient keeps them; statistics of batch normalization follow what it sees.
     sign, cross_block, stop_background
         As in `CIDFDLoss`.
 
@@ -61,13 +61,6 @@ class CIDFDObjective(Objective):
             seed=task.seed,
         )
         self._seen: tuple[Tensor, ...] = ()
-
-    def train(self, mode: bool = True) -> CIDFDObjective:
-        """Set the mode, but leave a background encoder that is not trained as it stands."""
-        super().train(mode)
-        if not any(p.requires_grad for p in self.background.parameters()):
-            self.background.eval()
-        return self
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Return the term ``cidfd``."""

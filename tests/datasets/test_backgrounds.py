@@ -81,13 +81,12 @@ def test_the_seed_decides_everything_and_objects_say_nothing_of_backgrounds():
     assert np.abs(counts / counts.sum(axis=1, keepdims=True) - 0.25).max() < 0.15
 
 
-def test_size_and_number_of_images():
-    data = on_backgrounds(load("digits"), "textures", size=16, n_images=50, strength=0)
-    assert data.images.shape == (50, 16, 16)
-    everything = load("digits").train
-    halved = data.images.reshape(50, 8, 2, 8, 2).mean(axis=(2, 4))
-    distance = np.abs(halved[:, None] - everything.inputs).mean(axis=(2, 3))
-    assert np.array_equal(everything.fine[distance.argmin(axis=1)], data.objects)
+def test_size_changes_how_many_pixels_there_are_and_little_else():
+    digits = load("digits")
+    data = on_backgrounds(digits, "textures", size=16, strength=0)
+    assert data.images.shape == (1438, 16, 16)
+    halved = data.images.reshape(-1, 8, 2, 8, 2).mean(axis=(2, 4))
+    assert np.abs(halved - digits.train.inputs).mean() < 0.05
 
 
 # --- patterns ---
@@ -131,7 +130,6 @@ def test_tints_are_told_apart_by_their_mean_color():
         ({"n_kinds": 1}, "n_kinds is 1 and n_reference 1000: expected at least 2 kinds"),
         ({"n_reference": 0}, "n_reference 0"),
         ({"strength": 1.5}, r"strength is 1.5: expected a number in \[0, 1\]"),
-        ({"n_images": 13}, "n_images is 13: expected 1 to 12"),
     ],
 )
 def test_what_does_not_fit_is_named(keywords, message):

@@ -46,6 +46,21 @@ def test_weights_come_from_the_seed_and_leave_the_global_state_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_with_batch_normalization_it_depends_on_the_others_in_training_only():
+    encoder = ConvEncoder((8, 8), normalization="batch")
+    images = encoder.prepare(RNG.random((6, 8, 8))).values
+    for mode, alike in ((True, False), (False, True)):
+        encoder.train(mode)
+        with torch.no_grad():
+            whole, half = encoder(Batch(images)), encoder(Batch(images[:3]))
+        assert torch.allclose(whole[:3], half, atol=1e-6) == alike
+
+
+def test_an_unknown_normalization_is_one_sentence():
+    with pytest.raises(ValueError, match="normalization is 'layer': expected one of group, batch"):
+        ConvEncoder((8, 8), normalization="layer")
+
+
 def test_weights_are_all_that_a_checkpoint_needs():
     assert not list(ConvEncoder((8, 8)).buffers())
 

@@ -1,0 +1,452 @@
+"""Salient features: what stands in front of backgrounds, found with a reference set and without.
+
+``python -m dnalib.salient`` compares methods on sets of images that stand on backgrounds of a few
+kinds. It runs the grid of dataset, method and seed and writes ``results/salient_features.csv``;
+what is there already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from dnalib import datasets
+from dnalib.clustering import cluster_and_score
+from dnalib.cpca import choose_by_silhouette, contrastive_pca, propose_alphas
+from dnalib.datasets import CoarseDataset
+from dnalib.datasets.backgrounds import BackgroundDataset, on_backgrounds
+from dnalib.datasets.parts import only, thin
+from dnalib.encoders import ConvEncoder, encode
+from dnalib.files import atomic_path
+from dnalib.methods.cidfd import CIDFDObjective
+from dnalib.methods.idfd import IDFDObjective
+from dnalib.methods.ntxent import NTXentObjective
+from dnalib.training import Objective, Task, Trainer, TrainingConfig, seed_everything
+
+RESULTS = Path("results") / "salient_features.csv"
+
+# --- data ---
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What images are put on, and how they are trained on.
+
+    Attributes
+    ----------
+    backgrounds : mapping
+        Arguments of `on_backgrounds`.
+    view : str
+        As in `TrainingConfig`: the view must leave alone what tells backgrounds apart, such as
+        the direction of stripes and the hue of a tint.
+    epochs : int
+    part : callable
+        From the whole dataset to what of it is used.
+    """
+
+    backgrounds: Mapping[str, object]
+    view: str
+    epochs: int
+    part: Callable[[CoarseDataset], CoarseDataset] = lambda dataset: dataset
+
+
+def first_alphabets(dataset: CoarseDataset, n: int = 2) -> CoarseDataset:
+    """Return the fine categories of the first ``n`` coarse ones: of Omniglot, alphabets."""
+    return only(dataset, np.flatnonzero(dataset.parents < n))
+
+
+SETTINGS: dict[str, Setting] = {
+    "digits": Setting({"pattern": "stripes", "size": 12}, "crop-turn", epochs=20),
+    "mnist": Setting(
+        {"pattern": "stripes", "size": 16}, "crop-turn", epochs=15, part=partial(thin, n_train=4000)
+    ),
+    "omniglot": Setting(
+        {"pattern": "textures", "size": 20}, "crop", epochs=60, part=first_alphabets
+    ),
+    "cifar10": Setting(
+        {"pattern": "tints", "strength": 0.5, "size": 16},
+        "crop-jitter-gray",
+        epochs=15,
+        part=partial(thin, n_train=4000),
+    ),
+}
+"""The images that are compared on, by their name in `dnalib.datasets`."""
+
+
+def setting_of(name: str) -> Setting:
+    """Return the setting of the images ``name``; a ValueError names those that exist."""
+    if name not in SETTINGS:
+        raise ValueError(
+            f"there are no backgrounds for {name!r}: expected one of {', '.join(SETTINGS)}"
+        )
+    return SETTINGS[name]
+
+
+def load(name: str, seed: int = 0, **changes) -> BackgroundDataset:
+    """Return the images ``name`` on the backgrounds of their `Setting`.
+
+    Parameters
+    ----------
+    name : str
+        A name in `SETTINGS`.
+    seed : int, default 0
+        Of the backgrounds.
+    **changes
+        Arguments of `on_backgrounds`, over those of the setting.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> load("digits", strength=0.5).name
+    'digits over stripes'
+    """
+    setting = setting_of(name)
+    images = setting.part(datasets.load(name))
+    return on_backgrounds(images, **{**setting.backgrounds, "seed": seed, **changes})
+
+
+def config_of(name: str, **changes) -> TrainingConfig:
+    """Return how all methods are trained on the images ``name``: one budget, one view.
+
+    Parameters
+    ----------
+    name : str
+        A name in `SETTINGS`.
+    **changes
+        Fields of `TrainingConfig`.
+    """
+    setting = setting_of(name)
+    chosen = {"epochs": setting.epochs, "view": setting.view, **changes}
+    return replace(CONFIG, **chosen)
+
+
+CONFIG = TrainingConfig(
+    batch_size=128, learning_rate=2e-3, weight_decay=1e-4, temperature=0.2, view="crop"
+)
+"""What all sets of images share."""
+
+# --- methods ---
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a method finds in the targets.
+
+    Attributes
+    ----------
+    salient : ndarray (n, d)
+        To be clustered into objects.
+    background : ndarray (n, d)
+        To be clustered into backgrounds. A method with one kind of features has the same twice.
+    history : DataFrame
+        One row an epoch; empty without training.
+    seconds, cpu_seconds : float
+        Of all that the method did.
+    """
+
+    salient: np.ndarray
+    background: np.ndarray
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+Finder = Callable[[BackgroundDataset, TrainingConfig, int], Features]
+"""Takes the data, the settings and a seed."""
+
+
+def find(
+    data: BackgroundDataset, method: str, config: TrainingConfig = CONFIG, *, seed: int = 0
+) -> Features:
+    """Return what a method finds in the targets; labels are not looked at.
+
+    Parameters
+    ----------
+    data : BackgroundDataset
+    method : str
+        A name in `METHODS`.
+    config : TrainingConfig
+        E.g. from `config_of`.
+    seed : int, default 0
+        Of first weights and of training.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is unknown: expected one of {', '.join(METHODS)}")
+    started, cpu_started = time.perf_counter(), time.process_time()
+    found = METHODS[method](data, config, seed)
+    return replace(
+        found,
+        seconds=time.perf_counter() - started,
+        cpu_seconds=time.process_time() - cpu_started,
+    )
+
+
+def _pixels(data: BackgroundDataset, config: TrainingConfig, seed: int) -> Features:
+    rows = data.images.reshape(len(data), -1)
+    return Features(rows, rows)
+
+
+def _cpca(data: BackgroundDataset, config: TrainingConfig, seed: int) -> Features:
+    """Contrastive PCA, and the PCA of the reference for the background."""
+    proposals = propose_alphas(data.images, data.reference, seed=seed)
+    chosen = choose_by_silhouette(
+        proposals, data.images, data.reference, len(data.object_names), seed
+    )
+    behind = contrastive_pca(data.reference, data.reference, alpha=0.0)
+    return Features(chosen.transform(data.images), behind.transform(data.images))
+
+
+def _one_encoder(
+    data: BackgroundDataset,
+    config: TrainingConfig,
+    seed: int,
+    *,
+    objective: Callable[[Task, TrainingConfig], Objective],
+) -> Features:
+    encoder = make_encoder(data, seed)
+    history = train(encoder, data.images, objective, config, seed)
+    features = _encoded(encoder, data.images)
+    return Features(features, features, history)
+
+
+def _two_encoders(
+    data: BackgroundDataset,
+    config: TrainingConfig,
+    seed: int,
+    *,
+    freeze: bool = False,
+    targets_as_reference: bool = False,
+    **switches,
+) -> Features:
+    """The reconstruction of cIDFD.
+
+    With ``freeze`` the background encoder is trained by IDFD on the reference alone, for as many
+    epochs, and then left as it is. The ``switches`` are those of `CIDFDObjective`.
+    """
+    encoder, behind = make_encoder(data, seed), make_encoder(data, seed + BACKGROUND_SEED)
+    reference = data.images if targets_as_reference else data.reference
+    if freeze:
+        train(behind, reference, IDFDObjective, config, seed)
+        behind.requires_grad_(False)
+    objective = partial(CIDFDObjective, background=behind, **switches)
+    history = train(encoder, data.images, objective, config, seed, reference)
+    follow(behind, data.images)
+    return Features(_encoded(encoder, data.images), _encoded(behind, data.images), history)
+
+
+METHODS: dict[str, Finder] = {
+    "pixels": _pixels,
+    "cpca": _cpca,
+    "ntxent": partial(_one_encoder, objective=NTXentObjective),
+    "idfd": partial(_one_encoder, objective=IDFDObjective),
+    "cidfd": _two_encoders,
+    "cidfd-frozen": partial(_two_encoders, freeze=True),
+    "cidfd-stop": partial(_two_encoders, stop_background=True),
+    "cidfd-no-cross": partial(_two_encoders, cross_block=False),
+    "cidfd-minus": partial(_two_encoders, sign=-1),
+    "cidfd-targets": partial(_two_encoders, targets_as_reference=True),
+    "cidfd-frozen-minus": partial(_two_encoders, freeze=True, sign=-1),
+}
+"""All that is compared. What starts with ``cidfd`` is the reconstruction of cIDFD or one of its
+ablations, and no result of its authors."""
+
+TITLES = {
+    "pixels": "Raw pixels",
+    "cpca": "cPCA",
+    "ntxent": "NT-Xent",
+    "idfd": "IDFD",
+    "cidfd": "cIDFD (reconstruction)",
+    "cidfd-frozen": "cIDFD (rec.), background trained first",
+    "cidfd-stop": "cIDFD (rec.), targets do not train the background",
+    "cidfd-no-cross": "cIDFD (rec.), no decorrelation across blocks",
+    "cidfd-minus": "cIDFD (rec.), sign −1",
+    "cidfd-targets": "cIDFD (rec.), targets for reference",
+    "cidfd-frozen-minus": "cIDFD (rec.), background trained first, sign −1",
+}
+"""Their names in tables and figures."""
+
+BACKGROUND_SEED = 1000
+"""Added to the seed of the second encoder, so that the two do not start alike."""
+
+
+def make_encoder(data: BackgroundDataset, seed: int) -> ConvEncoder:
+    """Return the network that all methods train, with its first weights."""
+    return ConvEncoder(data.images.shape[1:], dim=64, width=16, normalization="batch", seed=seed)
+
+
+def train(
+    encoder: nn.Module,
+    images: np.ndarray,
+    objective: Callable[[Task, TrainingConfig], Objective],
+    config: TrainingConfig,
+    seed: int,
+    reference: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Train ``encoder`` in place on images without labels; return one row an epoch."""
+    store = encoder.prepare(images)
+    alone = None if reference is None else encoder.prepare(reference)
+    seed_everything(seed)
+    built = objective(Task(encoder.dim, 1, len(store), encoder, seed, alone), config)
+    unlabeled = np.zeros(len(store), dtype=np.int64)
+    return Trainer(encoder, store, unlabeled, built, config, seed=seed).fit()
+
+
+def follow(encoder: ConvEncoder, images: np.ndarray) -> None:
+    """Give batch normalization the statistics of ``images``, after it has seen those of two sets."""
+    store = encoder.prepare(images)
+    update_bn([store.batch(rows) for rows in torch.arange(len(store)).split(256)], encoder)
+
+
+def _encoded(encoder: nn.Module, images: np.ndarray) -> np.ndarray:
+    return encode(encoder, encoder.prepare(images)).numpy()
+
+
+# --- scores ---
+
+
+def scores_of(data: BackgroundDataset, features: Features, seed: int = 0) -> dict[str, float]:
+    """Return how well k-means recovers objects and backgrounds, in percent.
+
+    k-means is run with the true number of objects on the salient features and with the true
+    number of kinds on the background features.
+
+    Returns
+    -------
+    dict
+        ``object_acc``, ``object_ari``, ``object_nmi`` of the salient features;
+        ``background_acc``, … of the background features; and what should not be there:
+        ``leak_acc``, … of backgrounds in the salient features, for which k-means is asked for as
+        many clusters as there are kinds.
+    """
+    pairs = {
+        "object": (features.salient, data.objects),
+        "background": (features.background, data.backgrounds),
+        "leak": (features.salient, data.backgrounds),
+    }
+    return {
+        f"{name}_{score}": value
+        for name, (rows, labels) in pairs.items()
+        for score, value in cluster_and_score(rows, labels, seed=seed).items()
+    }
+
+
+def compare(
+    name: str,
+    methods: Sequence[str],
+    seeds: Sequence[int] = (0,),
+    *,
+    done: Callable[[dict], object] = lambda row: None,
+    **changes,
+) -> pd.DataFrame:
+    """Run methods on the images ``name`` with several seeds; return one row a run.
+
+    Parameters
+    ----------
+    name : str
+        A name in `SETTINGS`.
+    methods : sequence of str
+        Names in `METHODS`.
+    seeds : sequence of int, default (0,)
+        Each draws other backgrounds, other first weights, other batches and views, and other
+        starts of k-means.
+    done : callable, optional
+        Called with each row as it is measured.
+    **changes
+        Fields of `TrainingConfig`.
+    """
+    rows = []
+    for seed, method in product(seeds, methods):
+        data, config = load(name, seed), config_of(name, **changes)
+        found = find(data, method, config, seed=seed)
+        rows.append(
+            {
+                "dataset": data.name,
+                "method": method,
+                "seed": seed,
+                **scores_of(data, found, seed),
+                "seconds": found.seconds,
+                "cpu_seconds": found.cpu_seconds,
+            }
+        )
+        done(rows[-1])
+    return pd.DataFrame(rows)
+
+
+# --- the command ---
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``python -m dnalib.salient``; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m dnalib.salient", description=__doc__)
+    parser.add_argument("--datasets", nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the CSV file")
+    chosen = parser.parse_args(arguments)
+    for name, seed, method in product(chosen.datasets, chosen.seeds, chosen.methods):
+        pattern = SETTINGS[name].backgrounds["pattern"]
+        if (f"{name} over {pattern}", method, seed) in _measured(chosen.results):
+            continue
+        compare(name, [method], [seed], done=partial(_add, chosen.results))
+    print(summarize(pd.read_csv(chosen.results)).to_string())
+    return 0
+
+
+def summarize(results: pd.DataFrame) -> pd.DataFrame:
+    """Return mean and standard deviation over the seeds, a row a dataset and method."""
+    scores = [c for c in results if c.endswith(("_acc", "_nmi"))]
+    groups = results.groupby(["dataset", "method"], sort=False)[scores]
+    return groups.agg(["mean", "std"]).round(1)
+
+
+def _measured(path: Path) -> set[tuple]:
+    if not path.exists():
+        return set()
+    return set(pd.read_csv(path)[["dataset", "method", "seed"]].itertuples(index=False, name=None))
+
+
+def _add(path: Path, row: dict) -> None:
+    """Add a row to the file, whole or not at all, in the order of datasets, methods and seeds."""
+    known = [pd.read_csv(path)] if path.exists() else []
+    table = pd.concat([*known, pd.DataFrame([row])], ignore_index=True)
+    names = [f"{name} over {s.backgrounds['pattern']}" for name, s in SETTINGS.items()]
+    order = {"dataset": names, "method": list(METHODS)}
+    table = table.sort_values(
+        ["dataset", "method", "seed"],
+        key=lambda column: column.map(
+            {value: place for place, value in enumerate(order.get(column.name, []))}
+        )
+        if column.name in order
+        else column,
+        ignore_index=True,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        table.round(2).to_csv(temporary, index=False)
+    print(f"{row['dataset']}, {row['method']}, seed {row['seed']}: object {row['object_acc']:.1f}, "
+          f"background {row['background_acc']:.1f} in {row['seconds']:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
