@@ -44,6 +44,10 @@ METHOD_COLORS = {
     # a memory of all texts: brown
     "idfd": "#906940",
     "cidfd": "#391B01",
+    "cidfd-frozen": "#D55E00",
+    # linear maps of pixels: gray and teal
+    "pixels": "#BBBBBB",
+    "cpca": "#3C7A7A",
     # neighbors: blue, purple where ranks weigh them, violet where a queue holds them
     "wscl": "#56B4E9",
     "dna": "#0072B2",
