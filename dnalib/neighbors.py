@@ -17,8 +17,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import faiss
 import numpy as np
+import torch
+from scipy.sparse import csr_array
+
+from dnalib.search import Found, search
 
 FILTERS = ("label", "reciprocal", "rank")
 DROPPED = -1
@@ -36,11 +39,15 @@ class NeighborGraph:
         Inner products with them.
     keep : ndarray (n, k) bool
         True where a neighbor passed all filters.
+    search_recall : float, default 1.0
+        Share of the true k nearest that the search found: 1 for an exact search, else measured on
+        a sample (`dnalib.search`).
     """
 
     indices: np.ndarray
     similarities: np.ndarray
     keep: np.ndarray
+    search_recall: float = 1.0
 
     @property
     def n(self) -> int:
@@ -67,7 +74,9 @@ class NeighborGraph:
 
 
 def retrieve(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the k nearest others of every row by exact inner product.
+    """Find the k nearest others of every row by inner product.
+
+    Exactly, but for the very large inputs that `dnalib.search.search` takes a faster way for.
 
     Parameters
     ----------
@@ -87,6 +96,11 @@ def retrieve(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         If k is out of range, or features are not finite.
     """
+    found = _checked_search(features, k)
+    return found.indices, found.similarities
+
+
+def _checked_search(features: np.ndarray, k: int) -> Found:
     features = np.ascontiguousarray(features, dtype=np.float32)
     n = len(features)
     if not 1 <= k < n:
@@ -95,19 +109,7 @@ def retrieve(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         )
     if not np.isfinite(features).all():
         raise ValueError("features hold NaN or infinity: expected finite numbers; check training")
-    index = faiss.IndexFlatIP(features.shape[1])
-    index.add(features)
-    similarities, indices = index.search(features, k + 1)
-    return _without_self(indices, similarities)
-
-
-def _without_self(indices: np.ndarray, similarities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    n, columns = indices.shape
-    is_self = indices == np.arange(n)[:, None]
-    # Among more than k exact duplicates a row may not find itself: then its last one goes.
-    is_self[~is_self.any(axis=1), -1] = True
-    shape = (n, columns - 1)
-    return indices[~is_self].reshape(shape), similarities[~is_self].reshape(shape)
+    return search(features, k)
 
 
 def label_filter(indices: np.ndarray, coarse: np.ndarray) -> np.ndarray:
@@ -141,13 +143,28 @@ def reciprocal_filter(indices: np.ndarray) -> np.ndarray:
     keep : ndarray (n, k) bool
     """
     n, k = indices.shape
-    queries = np.repeat(np.arange(n, dtype=np.int64), k)
-    # Pairs as single numbers; sorted within rows they are sorted as a whole, so each reversed
-    # pair is found by bisection.
-    pairs = queries * n + np.sort(indices, axis=1).ravel()
-    reversed_pairs = indices.ravel() * n + queries
-    found = np.searchsorted(pairs, reversed_pairs).clip(max=len(pairs) - 1)
-    return (pairs[found] == reversed_pairs).reshape(n, k)
+    mutual = _mutual_places(indices)
+    keep = np.zeros(n * k, dtype=bool)
+    keep[mutual] = True
+    return keep.reshape(n, k)
+
+
+def _mutual_places(indices: np.ndarray) -> np.ndarray:
+    """Return where in the raveled lists the pairs (i, j) stand whose (j, i) is listed as well.
+
+    The pairs are a sparse matrix whose entries say where they stand. Multiplied by its transposed
+    pattern, entry by entry, it keeps the mutual ones. Both have sorted rows by counting only,
+    which takes a tenth of the time that sorting them would.
+    """
+    n, k = indices.shape
+    whole = np.int32 if n * k < 2**31 else np.int64
+    places, row_starts = np.arange(n * k, dtype=whole), np.arange(0, n * k + 1, k, dtype=whole)
+    listed = csr_array((places, indices.ravel().astype(whole), row_starts), shape=(n, n)).tocsc()
+    del places
+    by_row = listed.tocsr()
+    by_row.data += 1  # a product of 0 would look like no entry
+    listed.data[:] = 1
+    return by_row.multiply(listed.T).data - 1
 
 
 def rank_filter(indices: np.ndarray, features: np.ndarray, m: int = 5) -> np.ndarray:
@@ -168,8 +185,8 @@ def rank_filter(indices: np.ndarray, features: np.ndarray, m: int = 5) -> np.nda
     dimensions = features.shape[1]
     if not 1 <= m <= dimensions:
         raise ValueError(f"m is {m}: expected 1 to {dimensions}, the length of a feature")
-    top = np.sort(np.argpartition(features, dimensions - m, axis=1)[:, dimensions - m :], axis=1)
-    _, group = np.unique(top, axis=0, return_inverse=True)
+    top = torch.as_tensor(features).topk(m, dim=1).indices.sort(dim=1).values
+    _, group = np.unique(top.numpy(), axis=0, return_inverse=True)
     group = group.reshape(-1)
     return group[indices] == group[:, None]
 
@@ -199,8 +216,10 @@ def build_graph(
     for name in filters:
         if name not in FILTERS:
             raise ValueError(f"filter {name!r} is unknown: expected one of {', '.join(FILTERS)}")
-    indices, similarities = retrieve(features, k)
-    graph = NeighborGraph(indices, similarities, np.ones(indices.shape, dtype=bool))
+    found = _checked_search(features, k)
+    indices = found.indices
+    everything = np.ones(indices.shape, dtype=bool)
+    graph = NeighborGraph(indices, found.similarities, everything, found.recall)
     if "label" in filters:
         graph = graph.restrict(label_filter(indices, coarse))
     if "reciprocal" in filters:
