@@ -25,6 +25,10 @@ class DNALoss(nn.Module):
     ----------
     temperature : float, default 0.07
         Smaller values look at the nearest keys only.
+    sampled_keys : int, optional
+        Estimate the denominator of a larger bank from as many keys, drawn at random for each
+        batch, beside the positives, which always count. Its mean over draws is exact, so its
+        logarithm is a little low: `benchmarks/loss.py` measures by how much. Default: all keys.
 
     Notes
     -----
@@ -51,9 +55,10 @@ class DNALoss(nn.Module):
     0.6931
     """
 
-    def __init__(self, temperature: float = 0.07):
+    def __init__(self, temperature: float = 0.07, sampled_keys: int | None = None):
         super().__init__()
         self.temperature = above_zero("temperature", temperature)
+        self.sampled_keys = sampled_keys and above_zero("sampled_keys", sampled_keys)
 
     def forward(
         self,
@@ -78,8 +83,38 @@ class DNALoss(nn.Module):
         weights : Tensor (b, p) or (p,), optional
             Not negative; the mean over positives becomes a weighted one. Default: all equal.
         """
-        logits = queries @ keys.T / self.temperature
+        if self.sampled_keys is not None and self.sampled_keys < len(keys):
+            return self._over_sampled_keys(queries, keys, positives, self_index, weights)
+        logits = (queries @ keys.T).div_(self.temperature)
         return neighborhood_nll(logits, positives, self_index, weights)
+
+    def _over_sampled_keys(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        positives: Tensor,
+        self_index: Tensor | None,
+        weights: Tensor | None,
+    ) -> Tensor:
+        """Take the positives as they are and let drawn keys stand for all others."""
+        drawn = torch.randint(len(keys), (self.sampled_keys,), device=keys.device)
+        logits = torch.cat(
+            [
+                torch.einsum("bd,bpd->bp", queries, keys[positives.clamp(min=0)]),
+                queries @ keys[drawn].T,
+            ],
+            dim=1,
+        ).div_(self.temperature)
+        known = positives if self_index is None else torch.cat([positives, self_index[:, None]], 1)
+        others = ~_is_among(drawn, known)
+        unknown_keys = len(keys) - (known >= 0).sum(1)
+        stands_for = torch.log(unknown_keys / others.sum(1).clamp(min=1))[:, None]
+        counts = torch.cat([positives >= 0, others], dim=1)
+        factors = torch.cat([torch.zeros_like(positives), stands_for.expand_as(others)], dim=1)
+        factors = factors.masked_fill(~counts, -torch.inf)
+        columns = torch.arange(positives.shape[1], device=keys.device)
+        places = torch.where(positives >= 0, columns, -1)
+        return neighborhood_nll(logits, places, None, weights, factors.to(logits))
 
 
 def neighborhood_nll(
@@ -94,24 +129,33 @@ def neighborhood_nll(
     Parameters
     ----------
     logits : Tensor (b, n)
-        Of each query to every key.
+        Of each query to every key; those at ``self_index`` are overwritten.
     positives, self_index, weights
         As in `DNALoss.forward`.
     log_factors : Tensor (b, n), optional
         Logarithm of the factor that multiplies each key's term of the denominator.
     """
     weights = (positives >= 0).to(logits) * (1 if weights is None else weights)
-    positive_logits = logits.gather(1, positives.clamp(min=0))
+    rows = torch.arange(len(logits), device=logits.device)
+    # By indexing: unlike gather's, its gradient does not keep the logits, the largest tensor here.
+    positive_logits = logits[rows[:, None], positives.clamp(min=0)]
     if log_factors is not None:
         logits = logits + log_factors
     if self_index is not None:
-        # Out of place: the logits' values are still needed for the gradient of the gather.
-        logits = logits.scatter(1, self_index[:, None], -torch.inf)
+        logits = logits.index_put_((rows, self_index), logits.new_tensor(-torch.inf))
     totals = weights.sum(1)
     counts = totals > 0
     mean_positive = (positive_logits * weights).sum(1) / totals.where(counts, 1)
     losses = (torch.logsumexp(logits, dim=1) - mean_positive)[counts]
     return losses.mean() if len(losses) else logits.nan_to_num(neginf=0).sum() * 0
+
+
+def _is_among(drawn: Tensor, listed: Tensor) -> Tensor:
+    """Return ``(b, s)``, whether each of ``drawn (s,)`` is in each row of ``listed (b, p)``."""
+    listed = listed.sort(dim=1).values
+    drawn = drawn.expand(len(listed), -1).contiguous()
+    places = torch.searchsorted(listed, drawn).clamp(max=listed.shape[1] - 1)
+    return listed.gather(1, places) == drawn
 
 
 def rank_weights(k: int, base: float) -> Tensor:

@@ -11,10 +11,18 @@ from dnalib.neighbors import NeighborGraph, build_graph, released_positives
 from dnalib.training import CoarseCrossEntropy, Step, Task, TrainingConfig
 
 
+ALL_KEYS_UP_TO = 200_000
+"""Texts up to which every key counts in the denominator; more are sampled."""
+
+SAMPLED_KEYS = 16_384
+"""Keys that stand for all others in each batch of a larger bank."""
+
+
 class DNAObjective(CoarseCrossEntropy):
     """``L_DNA + L_CE`` over neighbors mined before each epoch (An et al., EMNLP 2023).
 
-    In the first ``config.pretrain_epochs`` epochs the coarse cross-entropy is alone.
+    In the first ``config.pretrain_epochs`` epochs the coarse cross-entropy is alone. Of more than
+    `ALL_KEYS_UP_TO` texts the denominator is estimated from `SAMPLED_KEYS` keys a batch.
     """
 
     needs_keys = True
@@ -23,7 +31,8 @@ class DNAObjective(CoarseCrossEntropy):
 
     def __init__(self, task: Task, config: TrainingConfig):
         super().__init__(task, config)
-        self.contrast = DNALoss(config.temperature)
+        sampled_keys = SAMPLED_KEYS if task.n > ALL_KEYS_UP_TO else None
+        self.contrast = DNALoss(config.temperature, sampled_keys)
         self._positives: np.ndarray | None = None
         self._pretraining = False
 

@@ -152,3 +152,48 @@ def test_rank_weights_fall_from_one_to_one_over_base(k, base):
 def test_bad_rank_weights_are_one_sentence(k, base):
     with pytest.raises(ValueError, match="is 0.*: expected a number above 0"):
         rank_weights(k, base)
+
+
+def test_the_mean_over_draws_of_the_sampled_denominator_is_the_exact_one():
+    torch.manual_seed(0)
+    keys = unit_rows(40, 4, None)
+    query, own, positive = keys[:1], torch.tensor([0]), torch.tensor([[1]])
+    exact = DNALoss(0.3)(query, keys, positive, own)
+    sampled = DNALoss(0.3, sampled_keys=8)
+    losses = torch.stack([sampled(query, keys, positive, own) for _ in range(4000)])
+    # The loss is the logarithm of the denominator less the positive's logit.
+    denominators = (losses - exact).exp()
+    assert abs(denominators.mean() - 1) < 4 * denominators.std() / len(losses) ** 0.5
+    assert losses.mean() < exact
+
+
+@pytest.mark.parametrize("exclude_self", [True, False])
+def test_sampling_has_gradients_and_nearly_exact_values_with_many_draws(exclude_self):
+    queries, keys, positives, own = make_case(300, 6, 4, 8)
+    own = own if exclude_self else None
+    queries.requires_grad_()
+    gradients, values = [], []
+    for loss in (DNALoss(0.5), DNALoss(0.5, sampled_keys=299)):
+        torch.manual_seed(0)
+        value = loss(queries, keys, positives, own)
+        gradients.append(torch.autograd.grad(value, queries)[0])
+        values.append(value.item())
+    assert values[0] == pytest.approx(values[1], abs=0.02)
+    assert (gradients[0] - gradients[1]).norm() < 0.1 * gradients[0].norm()
+
+
+def test_a_bank_no_larger_than_the_sample_is_taken_whole():
+    queries, keys, positives, own = make_case(9, 4, 3, 5)
+    plain = DNALoss()(queries, keys, positives, own)
+    assert DNALoss(sampled_keys=9)(queries, keys, positives, own).item() == plain.item()
+
+
+def test_sampling_counts_no_key_twice():
+    keys = torch.eye(3, dtype=torch.float64)
+    loss = DNALoss(1.0, sampled_keys=2)
+    # Of three keys one is the query's own and one its positive: whatever is drawn, only the third
+    # may stand for the rest.
+    for seed in range(20):
+        torch.manual_seed(seed)
+        value = loss(keys[:1], keys, torch.tensor([[1]]), torch.tensor([0])).item()
+        assert value == pytest.approx(math.log(2)) or value == pytest.approx(0)
