@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from dnalib.clustering import cluster_and_score
 from dnalib.neighbors import retrieve
 
 BLOCK = 1024
@@ -131,6 +132,36 @@ def linear_probe(
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     probe.fit(train_features, train_labels)
     return 100 * float(probe.score(test_features, test_labels))
+
+
+def seen_scores(
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+) -> dict[str, float]:
+    """Return what features are worth on the classes they were trained on, in percent.
+
+    Returns
+    -------
+    dict
+        ``knn`` as `weighted_knn` with its defaults has it, ``linear`` as `linear_probe` has it.
+    """
+    features = (train_features, train_labels, test_features, test_labels)
+    return {"knn": weighted_knn(*features), "linear": linear_probe(*features)}
+
+
+def unseen_scores(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, float]:
+    """Return what features are worth on classes that training has not seen, in percent.
+
+    Returns
+    -------
+    dict
+        ``r1``, ``r2``, ``r4`` and ``r8``, the recalls of `recall_at_k`; ``nmi`` of k-means with
+        the true number of classes, whose starts ``seed`` decides.
+    """
+    recalls = {f"r{k}": recall for k, recall in recall_at_k(features, labels).items()}
+    return recalls | {"nmi": cluster_and_score(features, labels, n_init=5, seed=seed)["nmi"]}
 
 
 def _one_label_a_row(name: str, features: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from dnalib.datasets.benchmarks import load_clinc150, load_hwu64, load_wos, load
 from dnalib.datasets.core import CoarseDataset, Split
 from dnalib.datasets.digits import load_digits
 from dnalib.datasets.images import load_cifar10, load_mnist, load_omniglot
-from dnalib.datasets.parts import only, pooled, thin
+from dnalib.datasets.parts import hold_out, only, pooled, thin
 from dnalib.datasets.pydocs import load_pydocs
 from dnalib.datasets.tables import from_table
 
@@ -12,6 +12,7 @@ __all__ = [
     "CoarseDataset",
     "Split",
     "from_table",
+    "hold_out",
     "load",
     "names",
     "only",

@@ -60,6 +60,49 @@ def only(dataset: CoarseDataset, fine: Iterable[int]) -> CoarseDataset:
     )
 
 
+def hold_out(
+    dataset: CoarseDataset, names: Iterable[str]
+) -> tuple[CoarseDataset, CoarseDataset]:
+    """Divide a dataset into the categories that a model may see and those that are held out.
+
+    Parameters
+    ----------
+    dataset : CoarseDataset
+        With fine labels.
+    names : iterable of str
+        What is held out: names of fine categories, or of coarse ones for all that is in them.
+
+    Returns
+    -------
+    seen, unseen : CoarseDataset
+
+    Raises
+    ------
+    ValueError
+        When there is no category of a name, or none is left to be seen.
+
+    Examples
+    --------
+    >>> from dnalib.datasets import load
+    >>> seen, unseen = hold_out(load("digits"), ["loop"])
+    >>> seen.fine_names, unseen.fine_names
+    (('1', '2', '3', '5', '7'), ('0', '4', '6', '8', '9'))
+    """
+    names = set(names)
+    known = {*dataset.coarse_names, *(dataset.fine_names or ())}
+    if not names <= known:
+        raise ValueError(
+            f"{sorted(names - known)[0]!r} is no category of {dataset.name!r}: expected names of "
+            f"fine or coarse categories, such as {sorted(known)[0]!r}"
+        )
+    held = [
+        fine
+        for fine, parent in enumerate(dataset.parents)
+        if names & {dataset.fine_names[fine], dataset.coarse_names[parent]}
+    ]
+    return only(dataset, set(range(dataset.n_fine)) - set(held)), only(dataset, held)
+
+
 def thin(
     dataset: CoarseDataset, n_train: int, n_test: int | None = None, seed: int = 0
 ) -> CoarseDataset:

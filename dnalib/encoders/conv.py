@@ -21,6 +21,9 @@ NORMALIZATIONS: dict[str, Normalization] = {
     "batch": nn.BatchNorm2d,
 }
 
+LARGE = 16
+"""Side from which the first layer halves as well: most time would go into its full-size output."""
+
 
 class ConvEncoder(nn.Module):
     """Residual blocks that halve the image down to about 4 x 4, mean over pixels, linear layer.
@@ -123,12 +126,14 @@ class _Block(nn.Module):
 
 def _layers(shape: tuple[int, ...], width: int, norm: Normalization) -> list[nn.Module]:
     color_channels = shape[2] if len(shape) == 3 else 1
+    side = min(shape[:2])
+    stride = 2 if side >= LARGE else 1
     layers: list[nn.Module] = [
-        nn.Conv2d(color_channels, width, 3, padding=1, bias=False),
+        nn.Conv2d(color_channels, width, 3, stride=stride, padding=1, bias=False),
         norm(width),
         nn.ReLU(inplace=True),
     ]
-    side, channels = min(shape[:2]), width
+    side, channels = -(-side // stride), width
     while len(layers) < 4 or side > SMALLEST:
         before, channels = channels, min(2 * channels, 4 * width)
         layers.append(_Block(before, channels, norm))

@@ -64,7 +64,7 @@ class Run:
 
 def run(
     dataset: CoarseDataset,
-    method: str = "dna",
+    method: str | Method = "dna",
     *,
     seed: int = 0,
     encoder: str = "minilm",
@@ -85,8 +85,8 @@ def run(
     Parameters
     ----------
     dataset : CoarseDataset
-    method : str, default "dna"
-        A name in `METHODS`.
+    method : str or Method, default "dna"
+        A name in `METHODS`, or a recipe that is not in it.
     seed : int, default 0
         Of training and of k-means.
     encoder : str, default "minilm"
@@ -150,14 +150,14 @@ def run(
             config,
             seed=seed,
             monitor=monitor,
-            checkpoint_path=_checkpoint_path(checkpoint_dir, dataset, method, seed),
+            checkpoint_path=_checkpoint_path(checkpoint_dir, dataset, recipe.name, seed),
             progress=progress,
         ).fit()
     train_features = encode(model, train_store).numpy()
     test_features = encode(model, test_store).numpy()
     seconds = time.perf_counter() - started - monitor.seconds
     return Run(
-        method=method,
+        method=recipe.name,
         dataset=dataset.name,
         seed=seed,
         config=config,

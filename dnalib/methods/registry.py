@@ -186,8 +186,13 @@ METHODS: dict[str, Method] = {
 """All methods by name."""
 
 
-def get_method(name: str) -> Method:
-    """Return the method ``name``; a ValueError names those that exist."""
+def get_method(name: str | Method) -> Method:
+    """Return the method ``name``; a ValueError names those that exist.
+
+    A `Method` is returned as it is, so that a variant need not be registered to be run.
+    """
+    if isinstance(name, Method):
+        return name
     if name not in METHODS:
         raise ValueError(f"method {name!r} is unknown: expected one of {', '.join(METHODS)}")
     return METHODS[name]

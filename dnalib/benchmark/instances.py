@@ -1,0 +1,196 @@
+"""Instance spreading on images: its variants and rivals on seen and on unseen categories.
+
+What notebook 07 shows of one dataset, for all of them:
+``python -m dnalib.benchmark.instances digits mnist omniglot cifar10``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from dnalib.benchmark.tables import write_table
+from dnalib.datasets import CoarseDataset, hold_out, load, pooled, thin
+from dnalib.encoders import encode
+from dnalib.methods import Method, Run, get_method, run
+from dnalib.methods.isif import ISIFObjective
+from dnalib.retrieval import seen_scores, unseen_scores
+
+ISIF = get_method("isif")
+NO_SPREADING = replace(ISIF, name="isif-no-spreading", objective=partial(ISIFObjective, spread=0.0))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to make features: a method and, over the dataset's, its settings.
+
+    Attributes
+    ----------
+    title : str
+        Name in tables and figures.
+    method : str or Method
+    settings : dict
+        Arguments of `dnalib.methods.run`.
+    """
+
+    title: str
+    method: str | Method
+    settings: dict = field(default_factory=dict)
+
+
+VARIANTS = {
+    "pixels": Variant("Raw pixels", "embeddings", {"encoder": "none"}),
+    "untrained": Variant("Untrained network", "embeddings"),
+    "ntxent": Variant("NT-Xent", "ntxent"),
+    "isif": Variant("Instance spreading", "isif"),
+    "no-spreading": Variant("without spreading", NO_SPREADING),
+    "no-augmentation": Variant("without augmentation", "isif", {"view": "none"}),
+    "no-crop": Variant("without resized crop", "isif", {"view": "crop-zoom"}),
+    "no-color": Variant("without color changes", "isif", {"view": "crop-jitter-gray"}),
+}
+"""All variants by name; the last is for color images only."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one dataset is used for.
+
+    Attributes
+    ----------
+    unseen : tuple of str
+        Categories held out (`dnalib.datasets.hold_out`).
+    n_train : int
+        Training images of the seen categories.
+    epochs : int
+    """
+
+    unseen: tuple[str, ...]
+    n_train: int
+    epochs: int
+
+
+SETTINGS = {
+    "digits": Setting(("3", "7", "8", "9"), 1_000, 12),
+    "mnist": Setting(("3", "7", "8", "9"), 2_000, 12),
+    "omniglot": Setting(("Balinese", "Korean", "Sanskrit"), 2_000, 12),
+    "cifar10": Setting(("cat", "horse", "ship", "truck"), 2_000, 12),
+}
+"""The settings of ``results/vision_isif.csv``: modest, for two CPU cores."""
+
+TRAINING = {"encoder": "conv", "view": "crop", "learning_rate": 2e-3}
+
+
+def measure(
+    seen: CoarseDataset,
+    unseen: CoarseDataset,
+    variant: str,
+    *,
+    seed: int = 0,
+    epochs: int = 8,
+    progress: bool = False,
+) -> tuple[dict, Run]:
+    """Train one variant on seen categories and score its features on both kinds.
+
+    Parameters
+    ----------
+    seen, unseen : CoarseDataset
+        Of images. All of the unseen ones, train and test, are scored.
+    variant : str
+        A name in `VARIANTS`.
+    seed : int, default 0
+        Of the network, of training and of k-means.
+    epochs : int, default 8
+    progress : bool, default False
+
+    Returns
+    -------
+    row : dict
+        Dataset, variant, seed; the scores of `seen_scores` and `unseen_scores`; ``cpu_seconds``
+        of this process until the features were there.
+    result : Run
+    """
+    chosen = VARIANTS[variant]
+    settings = {**TRAINING, "epochs": epochs, **chosen.settings}
+    started = time.process_time()
+    result = run(seen, chosen.method, seed=seed, progress=progress, **settings)
+    rest = pooled(unseen)
+    features = encode(result.encoder, result.encoder.prepare(rest.inputs, progress=False)).numpy()
+    cpu_seconds = time.process_time() - started
+    labels = seen.train.fine, seen.test.fine
+    row = {
+        "dataset": seen.name,
+        "variant": variant,
+        "seed": seed,
+        **seen_scores(result.train_features, labels[0], result.test_features, labels[1]),
+        **unseen_scores(features, rest.fine, seed),
+        "cpu_seconds": cpu_seconds,
+    }
+    return row, result
+
+
+def prepare(
+    name: str, unseen: Sequence[str] | None = None, n_train: int | None = None, seed: int = 0
+) -> tuple[CoarseDataset, CoarseDataset]:
+    """Load a dataset, hold categories out, and thin what is left to the images trained on.
+
+    Parameters
+    ----------
+    name : str
+        A name in `SETTINGS`, which has the defaults of the others.
+    unseen : sequence of str, optional
+    n_train : int, optional
+    seed : int, default 0
+        Which images are drawn.
+
+    Returns
+    -------
+    seen, unseen : CoarseDataset
+    """
+    setting = SETTINGS[name]
+    seen, rest = hold_out(load(name), setting.unseen if unseen is None else unseen)
+    return thin(seen, n_train or setting.n_train, seed=seed), rest
+
+
+def variants_for(dataset: CoarseDataset) -> list[str]:
+    """Return the names of the variants that make sense for its images."""
+    has_color = dataset.train.inputs.ndim == 4
+    return [name for name in VARIANTS if has_color or name != "no-color"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is missing in the table of results, row by row."""
+    parser = argparse.ArgumentParser(prog="python -m dnalib.benchmark.instances")
+    parser.add_argument("datasets", nargs="+", choices=SETTINGS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--output", type=Path, default=Path("results/vision_isif.csv"))
+    asked = parser.parse_args(arguments)
+    for name in asked.datasets:
+        seen, unseen = prepare(name)
+        for seed in asked.seeds:
+            for variant in variants_for(seen):
+                _measure_missing(asked.output, seen, unseen, variant, seed)
+
+
+def _measure_missing(
+    path: Path, seen: CoarseDataset, unseen: CoarseDataset, variant: str, seed: int
+) -> None:
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["dataset"])
+    key = {"dataset": seen.name, "variant": variant, "seed": seed}
+    if not table.empty and (table[list(key)] == pd.Series(key)).all(axis=1).any():
+        return
+    setting = SETTINGS[seen.name]
+    row, _ = measure(seen, unseen, variant, seed=seed, epochs=setting.epochs)
+    row |= {"n_train": len(seen.train), "epochs": setting.epochs}
+    print("  ".join(f"{k} {v:.1f}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
+    rows = [*table.to_dict("records"), row]
+    write_table(pd.DataFrame(rows).round(2), path)
+
+
+if __name__ == "__main__":
+    main()
