@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnalib.retrieval import linear_probe, recall_at_k, weighted_knn
+from dnalib.retrieval import linear_probe, recall_at_k, seen_scores, unseen_scores, weighted_knn
 
 
 def make_rows(n, d, n_labels, seed):
@@ -83,3 +83,14 @@ def test_bad_arguments_are_one_sentence():
         weighted_knn(rows, labels, rows, labels, k=0)
     with pytest.raises(ValueError, match="k is 8 but there are 5"):
         recall_at_k(rows, labels)
+
+
+def test_scores_of_seen_and_unseen_classes_are_those_of_each_measure():
+    train, test = make_rows(60, 4, 3, 0), make_rows(20, 4, 3, 1)
+    assert seen_scores(*train, *test) == {
+        "knn": weighted_knn(*train, *test), "linear": linear_probe(*train, *test)
+    }  # fmt: skip
+    scores = unseen_scores(*train, seed=1)
+    assert list(scores) == ["r1", "r2", "r4", "r8", "nmi"]
+    assert scores["r4"] == recall_at_k(*train, ks=(4,))[4]
+    assert unseen_scores(np.eye(3)[np.arange(30) % 3], np.arange(30) % 3)["nmi"] == 100

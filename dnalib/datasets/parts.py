@@ -60,9 +60,7 @@ def only(dataset: CoarseDataset, fine: Iterable[int]) -> CoarseDataset:
     )
 
 
-def hold_out(
-    dataset: CoarseDataset, names: Iterable[str]
-) -> tuple[CoarseDataset, CoarseDataset]:
+def hold_out(dataset: CoarseDataset, names: Iterable[str]) -> tuple[CoarseDataset, CoarseDataset]:
     """Divide a dataset into the categories that a model may see and those that are held out.
 
     Parameters
@@ -92,8 +90,8 @@ def hold_out(
     known = {*dataset.coarse_names, *(dataset.fine_names or ())}
     if not names <= known:
         raise ValueError(
-            f"{sorted(names - known)[0]!r} is no category of {dataset.name!r}: expected names of "
-            f"fine or coarse categories, such as {sorted(known)[0]!r}"
+            f"{min(names - known)!r} is no category of {dataset.name!r}: expected names of "
+            f"fine or coarse categories, such as {min(known)!r}"
         )
     held = [
         fine

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dnalib.datasets import CoarseDataset, Split, load, only, pooled, thin
+from dnalib.datasets import CoarseDataset, Split, hold_out, load, only, pooled, thin
 
 
 def make_dataset(images=True):
@@ -43,6 +43,22 @@ def test_categories_divide_the_rows():
 def test_unknown_categories_are_one_sentence(fine):
     with pytest.raises(ValueError, match="expected some of 0 to 3, the fine categories of 'toy'"):
         only(make_dataset(), fine)
+
+
+@pytest.mark.parametrize(
+    ("names", "held"), [(["q"], "q"), (["a"], "pr"), (["c", "p", "s"], "ps"), (["a", "r"], "pr")]
+)
+def test_categories_are_held_out_by_their_own_name_or_their_parent(names, held):
+    seen, unseen = hold_out(make_dataset(), names)
+    assert unseen.fine_names == tuple(held)
+    assert seen.fine_names == tuple(name for name in "pqrs" if name not in held)
+
+
+def test_holding_out_what_is_not_there_or_all_there_is_is_one_sentence():
+    with pytest.raises(ValueError, match="'z' is no category of 'toy': expected names of fine"):
+        hold_out(make_dataset(), ["a", "z"])
+    with pytest.raises(ValueError, match=r"the fine ids are \[\], expected some of 0 to 3"):
+        hold_out(make_dataset(), ["a", "b", "c"])
 
 
 def test_thinning_keeps_proportions_and_what_is_small_enough():

@@ -40,6 +40,13 @@ def test_every_method_runs_twice_to_the_same_numbers(tiny_bert, method):
     np.testing.assert_array_equal(runs[0].test_features, runs[1].test_features)
 
 
+def test_a_recipe_may_be_run_without_being_registered(tiny_bert):
+    own = replace(get_method("simcse"), name="own", settings={"view": "drop", "temperature": 0.2})
+    result = run(make_texts(40), own, encoder=tiny_bert, **SMALL)
+    assert result.method == "own" and "own" not in METHODS
+    assert (result.config.view, result.config.temperature) == ("drop", 0.2)
+
+
 def test_dna_history_has_what_one_plots(tiny_bert):
     result = run(make_texts(40), "dna", encoder=tiny_bert, evaluate_every=1, **SMALL)
     columns = {

@@ -72,6 +72,12 @@ def test_isif_spreads_the_two_views():
     assert terms == {"isif": ISIFLoss(0.1)(step.queries, step.second)}
 
 
+def test_isif_may_leave_its_spreading_out_for_an_ablation():
+    step = make_step()
+    objective = ISIFObjective(Task(6, 2, 20), config("isif"), spread=0.0, stop_gradient=False)
+    torch.testing.assert_close(objective(step)["isif"], NTXentLoss(0.1)(step.queries, step.second))
+
+
 def test_views_by_dropout_alone_differ(tiny_bert, monkeypatch):
     seen = []
     forward = SimCSEObjective.forward

@@ -1,0 +1,62 @@
+"""Instance spreading on seen and unseen categories, on a few digits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dnalib.benchmark import instances
+from dnalib.benchmark.instances import VARIANTS, Setting, main, measure, prepare, variants_for
+from dnalib.datasets import pooled, thin
+from dnalib.retrieval import seen_scores, unseen_scores
+
+
+@pytest.fixture(scope="module")
+def parts():
+    seen, unseen = prepare("digits", ["8", "9"], 80)
+    return thin(seen, 80, 40), thin(unseen, 40, 20)
+
+
+def test_held_out_digits_are_not_trained_on(parts):
+    seen, unseen = parts
+    assert unseen.fine_names == ("8", "9") and "8" not in seen.fine_names
+    assert len(seen.train) == pytest.approx(80, abs=8)
+
+
+def test_raw_pixels_are_scored_as_they_are(parts):
+    seen, unseen = parts
+
+    def rows(images):
+        rows = images.reshape(len(images), -1)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    row, _ = measure(seen, unseen, "pixels", seed=3)
+    train, test, rest = seen.train, seen.test, pooled(unseen)
+    expected = seen_scores(rows(train.inputs), train.fine, rows(test.inputs), test.fine)
+    expected |= unseen_scores(rows(rest.inputs), rest.fine, seed=3)
+    assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1.0)
+    assert (row["dataset"], row["variant"], row["seed"]) == ("digits", "pixels", 3)
+
+
+def test_variants_differ_in_what_they_say(parts):
+    features = {}
+    for name in variants_for(parts[0]):
+        _, result = measure(*parts, name, epochs=1)
+        features[name] = result.test_features.tobytes()
+        assert (result.method == "embeddings") == (name in ("pixels", "untrained"))
+    assert "no-color" in VARIANTS and "no-color" not in features
+    assert len(set(features.values())) == len(features) == len(VARIANTS) - 1
+
+
+def test_results_are_kept_row_by_row_and_made_once(parts, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(instances, "prepare", lambda name: parts)
+    monkeypatch.setattr(instances, "variants_for", lambda seen: ["pixels", "untrained"])
+    monkeypatch.setitem(instances.SETTINGS, "digits", Setting(("8", "9"), 80, 1))
+    arguments = ["digits", "--seeds", "0", "1", "--output", str(tmp_path / "table.csv")]
+    main(arguments)
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert table[["variant", "seed"]].to_numpy().tolist() == [
+        ["pixels", 0], ["untrained", 0], ["pixels", 1], ["untrained", 1]
+    ]  # fmt: skip
+    main(arguments)
+    assert capsys.readouterr().out == ""
