@@ -6,17 +6,21 @@ from dnalib.datasets.digits import load_digits
 from dnalib.datasets.images import load_cifar10, load_mnist, load_omniglot
 from dnalib.datasets.parts import hold_out, only, pooled, thin
 from dnalib.datasets.pydocs import load_pydocs
-from dnalib.datasets.tables import from_table
+from dnalib.datasets.reading import Table, read_table
+from dnalib.datasets.tables import check_columns, from_table
 
 __all__ = [
     "CoarseDataset",
     "Split",
+    "Table",
+    "check_columns",
     "from_table",
     "hold_out",
     "load",
     "names",
     "only",
     "pooled",
+    "read_table",
     "thin",
 ]
 

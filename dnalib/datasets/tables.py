@@ -1,24 +1,12 @@
 """A person's own texts: from a file or a data frame."""
 
 import os
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dnalib.datasets.core import CoarseDataset, Split, encode, stratified_split
-
-# As written: pandas would take the label 1.10 for the number 1.1 and the text "NA" for a gap.
-_AS_WRITTEN = {"dtype": str, "keep_default_na": False, "na_values": [""]}
-_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": partial(pd.read_csv, **_AS_WRITTEN),
-    ".csv.gz": partial(pd.read_csv, **_AS_WRITTEN),
-    ".tsv": partial(pd.read_csv, sep="\t", **_AS_WRITTEN),
-    ".tsv.gz": partial(pd.read_csv, sep="\t", **_AS_WRITTEN),
-    ".parquet": pd.read_parquet,
-}
+from dnalib.datasets.reading import read_table
 
 
 def from_table(
@@ -34,7 +22,7 @@ def from_table(
     Parameters
     ----------
     path_or_frame : path or pandas.DataFrame
-        A table with a header: ``.csv``, ``.tsv`` (either also with ``.gz``) or ``.parquet``.
+        A table with a header, in any format that `read_table` takes.
     text, coarse : str
         The columns of the texts and of their coarse labels. Labels may be numbers; their names
         are then the digits.
@@ -72,7 +60,7 @@ def from_table(
     (('cards', 'delivery'), 2, 2)
     """
     name, frame = _read(path_or_frame)
-    _check_columns(frame, name, [column for column in (text, coarse, fine) if column is not None])
+    check_columns(frame, name, [column for column in (text, coarse, fine) if column is not None])
     _check_texts(frame[text].astype(object), name)
     coarse_ids, coarse_names = _labels(frame[coarse], name)
     fine_ids, fine_names = (None, None) if fine is None else _labels(frame[fine], name)
@@ -95,25 +83,12 @@ def _read(path_or_frame: str | os.PathLike | pd.DataFrame) -> tuple[str, pd.Data
     """Return the name and the content of a table."""
     if isinstance(path_or_frame, pd.DataFrame):
         return "data frame", path_or_frame
-    path = Path(path_or_frame)
-    suffix = next((s for s in _READERS if path.name.lower().endswith(s)), None)
-    if suffix is None:
-        raise ValueError(
-            f"{path} is not a table that can be read, expected a name ending in one of: "
-            f"{', '.join(_READERS)}"
-        )
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}: check the path")
-    try:
-        return path.name, _READERS[suffix](path)
-    except (ValueError, OSError, EOFError) as error:  # what pandas, pyarrow and gzip raise
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"{path} cannot be read as {suffix} ({reason}): save the table again in that format"
-        ) from error
+    table = read_table(path_or_frame)
+    return table.name, table.frame
 
 
-def _check_columns(frame: pd.DataFrame, name: str, columns: list[str]) -> None:
+def check_columns(frame: pd.DataFrame, name: str, columns: list[str]) -> None:
+    """Raise a ValueError unless each column is there once and there are rows."""
     if frame.empty:
         raise ValueError(f"{name} holds no rows, expected at least one for each category")
     for column in columns:

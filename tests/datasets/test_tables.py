@@ -23,6 +23,9 @@ SAVE = {
     "t.tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
     "t.TSV.gz": lambda frame, path: frame.to_csv(path, index=False, sep="\t", compression="gzip"),
     "t.parquet": lambda frame, path: frame.to_parquet(path),
+    "t.xlsx": lambda frame, path: frame.to_excel(path, index=False),
+    "t.jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True),
+    "t.jsonl.gz": lambda frame, path: frame.to_json(path, orient="records", lines=True),
 }
 
 
@@ -123,8 +126,8 @@ def test_missing_file(tmp_path):
 
 
 def test_unsupported_suffix(tmp_path):
-    with pytest.raises(ValueError, match=r"t.xlsx .* ending in one of: .csv, .csv.gz, .tsv"):
-        from_table(tmp_path / "t.xlsx", text="message", coarse="desk")
+    with pytest.raises(ValueError, match=r"t.docx .* ending in one of: .csv, .txt, .tsv"):
+        from_table(tmp_path / "t.docx", text="message", coarse="desk")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,9 @@ def test_unsupported_suffix(tmp_path):
     [
         ("t.csv", b""),
         ("t.csv", b"message,desk\na,b\nc,d,e\n"),
-        ("t.csv", b"message,desk\n\xff\xfe,b\n"),
+        ("t.csv", b"message,desk\n\x00\x01\xff,b\n"),
+        ("t.xlsx", b"PK\x03\x04"),
+        ("t.jsonl", b"[1, 2"),
         ("t.csv.gz", b"plain"),
         ("t.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"),
         ("t.parquet", b"PAR1"),

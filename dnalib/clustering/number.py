@@ -1,0 +1,154 @@
+"""How many clusters there are: an estimate with an interval, and the usual rules beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import silhouette_score
+
+from dnalib.clustering.kmeans import finite_matrix, kmeans
+from dnalib.neighbors import retrieve
+
+MOST_ROWS = 1000
+"""Rows that are looked at; of more, as many are drawn."""
+NEIGHBORS = 20
+"""Neighbors of a row, and never more than an eighth of the rows."""
+RESAMPLED = 0.8
+SMALLEST = 3
+"""Rows below which a community is no category."""
+
+
+@dataclass(frozen=True)
+class NumberEstimate:
+    """How many clusters there seem to be.
+
+    Attributes
+    ----------
+    estimate : int
+        The number to take if one is needed.
+    low, high : int
+        The interval: the smallest and the largest number found when rows are left out and when
+        neighborhoods are taken half and twice as large.
+    """
+
+    estimate: int
+    low: int
+    high: int
+
+
+def estimate_n_clusters(
+    features: ArrayLike, *, n_resamples: int = 5, seed: int = 0
+) -> NumberEstimate:
+    """Estimate the number of clusters as that of the communities of the nearest-neighbor graph.
+
+    Two rows are joined as strongly as their lists of nearest neighbors overlap (Jarvis & Patrick
+    1973), and the graph is cut into communities by modularity (Louvain, Blondel et al. 2008), which
+    settles their number by itself: nothing is tried for each number, and no number is too small or
+    too large to be tried. The estimate is the median over subsamples.
+
+    What a category is remains a matter of taste: neighborhoods half as large give more of them and
+    neighborhoods twice as large fewer. The interval spans both.
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d)
+        Unit rows of one parent.
+    n_resamples : int, default 5
+        Subsamples of four fifths of the rows. More make the interval steadier.
+    seed : int, default 0
+
+    Returns
+    -------
+    NumberEstimate
+        1 for fewer than six rows.
+
+    Raises
+    ------
+    ValueError
+        If `features` is not a finite matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> groups = np.repeat(np.eye(4), 25, axis=0) + 0.01 * np.arange(100)[:, None] % 0.05
+    >>> rows = groups / np.linalg.norm(groups, axis=1, keepdims=True)
+    >>> estimate_n_clusters(rows).estimate
+    4
+    """
+    features = finite_matrix(features)
+    rng = np.random.default_rng(seed)
+    features = features[rng.permutation(len(features))[:MOST_ROWS]]
+    if len(features) < 2 * SMALLEST:
+        return NumberEstimate(1, 1, 1)
+    neighbors = min(NEIGHBORS, len(features) / 8)
+    draws = [rng.permutation(len(features)) for _ in range(n_resamples)]
+    kept = max(2 * SMALLEST, int(RESAMPLED * len(features)))
+    found = [n_communities(features[rows[:kept]], neighbors, seed=seed) for rows in draws]
+    fewest = n_communities(features, 2 * neighbors, seed=seed)
+    most = n_communities(features, neighbors / 2, seed=seed)
+    estimate = round(float(np.median(found)))
+    return NumberEstimate(estimate, min(fewest, *found), max(most, *found))
+
+
+def n_communities(features: np.ndarray, n_neighbors: float, *, seed: int = 0) -> int:
+    """Return the number of communities of three rows and more, at least 1.
+
+    Parameters
+    ----------
+    features : ndarray (n, d)
+        Unit rows.
+    n_neighbors : float
+        Neighbors of each row, rounded, itself not counted. More of them give fewer communities.
+    seed : int, default 0
+        Of the order in which Louvain visits the rows.
+    """
+    n = len(features)
+    k = min(max(2, round(n_neighbors)), n - 1)
+    neighbors, _ = retrieve(features, k)
+    listed = np.eye(n, dtype=np.float32)  # a row stands in its own list
+    listed[np.arange(n)[:, None], neighbors] = 1
+    shared = listed @ listed.T
+    joined = np.maximum(listed, listed.T) * shared / (2 * (k + 1) - shared)
+    np.fill_diagonal(joined, 0)
+    communities = nx.community.louvain_communities(nx.from_numpy_array(joined), seed=seed)
+    return max(1, sum(len(members) >= SMALLEST for members in communities))
+
+
+def usual_rules(features: ArrayLike, *, most: int = 60, seed: int = 0) -> dict[str, int]:
+    """Return what three usual rules say, for comparison.
+
+    ``"silhouette"`` takes the number with the largest mean silhouette (Rousseeuw 1987),
+    ``"elbow"`` the one where the curve of k-means inertia is farthest below its chord, and
+    ``"dropping"`` clusters into `most` and counts the clusters that hold at least the mean number
+    of rows (DeepAligned, Zhang et al. 2021, which asks for twice or three times the true number).
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d)
+        Unit rows of one parent, at least ten.
+    most : int, default 60
+        Largest number tried; never more than a fifth of the rows.
+    seed : int, default 0
+    """
+    features = finite_matrix(features)
+    features = features[np.random.default_rng(seed).permutation(len(features))[:MOST_ROWS]]
+    most = max(2, min(most, len(features) // 5))
+    tried = np.unique(np.geomspace(2, most, 16).round().astype(int))
+    runs = [kmeans(features, number, n_init=2, seed=seed) for number in tried]
+    silhouettes = [silhouette_score(features, run.labels) for run in runs]
+    sizes = np.bincount(runs[-1].labels)
+    return {
+        "silhouette": int(tried[np.argmax(silhouettes)]),
+        "elbow": _elbow(tried, np.array([run.inertia for run in runs])),
+        "dropping": max(1, int((sizes >= len(features) / most).sum())),
+    }
+
+
+def _elbow(tried: np.ndarray, inertia: np.ndarray) -> int:
+    """Return the number at which inertia is farthest below the chord of its curve."""
+    across = (tried - tried[0]) / max(tried[-1] - tried[0], 1)
+    down = (inertia - inertia[-1]) / max(inertia[0] - inertia[-1], 1e-12)
+    return int(tried[np.argmax(1 - across - down)])

@@ -1,0 +1,125 @@
+"""Tables as people save them: the format by the name, the encoding and separator by the content."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import pandas as pd
+from charset_normalizer import from_bytes
+
+# As written: pandas would take the label 1.10 for the number 1.1 and the text "NA" for a gap.
+_AS_WRITTEN = {"dtype": str, "keep_default_na": False, "na_values": [""]}
+_BINARY_READERS: dict[str, Callable[[io.BytesIO], pd.DataFrame]] = {
+    ".parquet": pd.read_parquet,
+    ".xlsx": lambda file: pd.read_excel(file, **_AS_WRITTEN),
+}
+_SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+_JSON_LINES = (".jsonl", ".ndjson")
+_TEXT_SUFFIXES = (*_SEPARATORS, *_JSON_LINES)
+SUFFIXES = (*_TEXT_SUFFIXES, *_BINARY_READERS, *(f"{s}.gz" for s in _TEXT_SUFFIXES))
+SAMPLE = 200_000
+"""Bytes that an encoding is guessed from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table that was read.
+
+    Attributes
+    ----------
+    name : str
+        The file's name.
+    frame : DataFrame
+    note : str
+        What was read, and what was guessed: rows, columns, format, encoding, separator.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    note: str
+
+
+def read_table(path: str | os.PathLike) -> Table:
+    """Read a table with a header, whatever its format, encoding and separator.
+
+    Values of CSV, TSV and Excel stay as written: the label 1.10 is not the number 1.1, and "NA" is
+    a text.
+
+    Parameters
+    ----------
+    path : path
+        A name that ends in ``.csv``, ``.tsv``, ``.txt`` or ``.jsonl`` (all also with ``.gz``),
+        ``.parquet`` or ``.xlsx``. UTF-8 and UTF-16 are recognized; what is neither is read in the
+        encoding that fits best, which `Table.note` says. Where a ``.csv`` holds no comma in its
+        first line, a semicolon, tab or bar there separates.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the suffix is not supported, or the file is empty, binary, or not such a table.
+    """
+    path = Path(path)
+    suffix = next((s for s in SUFFIXES[::-1] if path.name.lower().endswith(s)), None)
+    if suffix is None:
+        raise ValueError(
+            f"{path} is not a table that can be read, expected a name ending in one of: "
+            f"{', '.join(SUFFIXES)}"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: check the path")
+    try:
+        frame, how = _read(path.read_bytes(), suffix)
+    except (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path} cannot be read as {suffix} ({reason}): save the table again in that format"
+        ) from error
+    rows, columns = frame.shape
+    return Table(path.name, frame, f"{path.name}: {rows} rows, {columns} columns, read as {how}")
+
+
+def _read(content: bytes, suffix: str) -> tuple[pd.DataFrame, str]:
+    """Return the table and how it was read."""
+    if suffix.endswith(".gz"):
+        content, suffix = gzip.decompress(content), suffix.removesuffix(".gz")
+    if not content.strip():
+        raise ValueError("the file is empty")
+    if suffix in _BINARY_READERS:
+        return _BINARY_READERS[suffix](io.BytesIO(content)), suffix
+    text, encoding = _decode(content)
+    if suffix in _JSON_LINES:
+        return pd.read_json(io.StringIO(text), lines=True, dtype=False), f"{suffix}, {encoding}"
+    separator = _separator(text, _SEPARATORS[suffix])
+    frame = pd.read_csv(io.StringIO(text), sep=separator, **_AS_WRITTEN)
+    return frame, f"{suffix}, {encoding}, separated by {separator!r}"
+
+
+def _decode(content: bytes) -> tuple[str, str]:
+    """Return the text, and its encoding in words."""
+    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"", "utf-8-sig")):
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding), encoding.removesuffix("-sig").upper()
+            except UnicodeDecodeError:
+                continue
+    if b"\x00" in content:
+        raise ValueError("it is a binary file, not text")
+    guess = from_bytes(content[:SAMPLE]).best()
+    if guess is None:
+        raise ValueError("it is a binary file, or text in an unknown encoding")
+    return content.decode(guess.encoding, errors="replace"), f"{guess.encoding} (a guess)"
+
+
+def _separator(text: str, expected: str) -> str:
+    header = text.lstrip("\ufeff\r\n").partition("\n")[0]
+    others = [s for s in ";\t|" if s in header]
+    return others[0] if expected == "," and expected not in header and others else expected

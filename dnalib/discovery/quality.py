@@ -1,0 +1,205 @@
+"""What can be said of discovered categories when nobody knows the true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+
+from dnalib.clustering import ari, assign_clusters, cluster_within
+from dnalib.discovery.edits import closeness, softmax
+
+FOLDS = 5
+SUBSAMPLE = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Stability:
+    """How far categories come back when others of the rows are clustered from another start.
+
+    Attributes
+    ----------
+    agreement : ndarray (n,)
+        For each row, the share of reclusterings in which its category holds it again.
+    ari : ndarray (r,)
+        Agreement of each whole reclustering with the first one: 1 is the same, 0 chance.
+    """
+
+    agreement: np.ndarray
+    ari: np.ndarray
+
+
+def stability(
+    features: np.ndarray,
+    coarse: np.ndarray,
+    labels: np.ndarray,
+    *,
+    n_repeats: int = 10,
+    seed: int = 0,
+) -> Stability:
+    """Cluster four fifths of each class again and again, and see which categories come back.
+
+    Each reclustering draws its own rows and starts, has as many categories in each class, sorts
+    *all* rows to its centers, and is matched to `labels` one to one (Hungarian algorithm).
+
+    Parameters
+    ----------
+    features : ndarray (n, d)
+    coarse : ndarray (n,) int64
+        Class of each row.
+    labels : ndarray (n,) int64
+        Category of each row; every category lies in one class.
+    n_repeats : int, default 10
+    seed : int, default 0
+    """
+    numbers = {int(c): len(np.unique(labels[coarse == c])) for c in np.unique(coarse)}
+    agreement, scores = np.zeros(len(labels)), []
+    for repeat in range(n_repeats):
+        rows = _subsample(coarse, numbers, np.random.default_rng((seed, repeat)))
+        again = cluster_within(
+            features[rows], coarse[rows], numbers, n_init=1, seed=seed + repeat + 1
+        )
+        found = nearest_within(features, coarse, again.centers, again.parents)
+        scores.append(ari(labels, found))
+        match = assign_clusters(labels, found)
+        agreement += np.array([match.get(int(cluster), -1) for cluster in found]) == labels
+    return Stability(agreement / n_repeats, np.array(scores))
+
+
+def nearest_within(
+    features: np.ndarray, coarse: np.ndarray, centers: np.ndarray, parents: np.ndarray
+) -> np.ndarray:
+    """Return the nearest of the centers (K, d) of each row's own class, (n,) int64."""
+    labels = np.empty(len(features), dtype=np.int64)
+    for parent in np.unique(coarse):
+        rows, own = np.flatnonzero(coarse == parent), np.flatnonzero(parents == parent)
+        labels[rows] = own[closeness(features[rows], centers[own]).argmax(axis=1)]
+    return labels
+
+
+def separation(
+    features: np.ndarray, labels: np.ndarray, coarse: np.ndarray
+) -> np.ndarray:
+    """Return how much nearer each row is to its own center than to the next one, (n,) in [-1, 1].
+
+    The silhouette with distances to centers in place of mean distances to rows; the next center is
+    the nearest other one of the same class. 0 lies on the border; rows of a class with a single
+    category get 1, for nothing is near.
+    """
+    values = np.ones(len(labels))
+    for parent in np.unique(coarse):
+        rows = np.flatnonzero(coarse == parent)
+        categories, own = np.unique(labels[rows], return_inverse=True)
+        if len(categories) < 2:
+            continue
+        centers = np.stack([features[rows[own == i]].mean(axis=0) for i in range(len(categories))])
+        squared = (features[rows] ** 2).sum(axis=1)[:, None] - 2 * closeness(
+            features[rows], centers
+        )
+        distances = np.sqrt(np.maximum(squared, 0))
+        mine = distances[np.arange(len(rows)), own]
+        distances[np.arange(len(rows)), own] = np.inf
+        other = distances.min(axis=1)
+        values[rows] = (other - mine) / np.maximum(np.maximum(other, mine), 1e-12)
+    return values
+
+
+def temperature(scores: np.ndarray, chosen: np.ndarray, target: float) -> float:
+    """Return the scale at which the mean probability of the chosen categories is `target`.
+
+    The probabilities are ``softmax(scores / scale)`` with scores (n, K), -inf where a category is
+    out of the question; their mean falls as the scale rises, so that bisection finds it. With the
+    share of reclusterings that agree as the target, a confidence of 0.8 means: in about 80 of 100
+    reclusterings such a text would stay where it is.
+    """
+    low, high = 1e-4, 1.0
+    for _ in range(30):
+        middle = np.sqrt(low * high)
+        held = softmax(scores / middle)[np.arange(len(chosen)), chosen].mean()
+        low, high = (middle, high) if held > target else (low, middle)
+    return float(np.sqrt(low * high))
+
+
+def suspicious_labels(
+    embeddings: np.ndarray, coarse: np.ndarray, names: Sequence[str], *, seed: int = 0
+) -> pd.DataFrame:
+    """Return the rows whose coarse label looks wrong, the most suspicious first.
+
+    Confident learning (Northcutt et al. 2021): a logistic regression predicts each row's label from
+    the others (five folds). A row is listed where another label is both likelier than its own and
+    as likely as it usually is for rows that carry that label.
+
+    Parameters
+    ----------
+    embeddings : ndarray (n, d)
+        From an encoder that was not trained on these labels, or it would have learned the mistakes.
+    coarse : ndarray (n,) int64
+    names : sequence of str
+        Name of each coarse label.
+    seed : int, default 0
+
+    Returns
+    -------
+    DataFrame
+        Columns ``position`` (0 to n - 1), ``label``, ``looks_like``, ``certainty``: by how much
+        the other label is likelier, from 0 to 1.
+    """
+    probabilities = _out_of_fold(embeddings, coarse, len(names), seed)
+    rows = np.arange(len(coarse))
+    usual = np.array(
+        [
+            probabilities[coarse == c, c].mean() if (coarse == c).any() else 1.0
+            for c in range(len(names))
+        ]
+    )
+    others = np.where(probabilities >= usual, probabilities, 0.0)
+    others[rows, coarse] = 0.0
+    best = others.argmax(axis=1)
+    margin = others[rows, best] - probabilities[rows, coarse]
+    flagged = np.flatnonzero((others[rows, best] > 0) & (margin > 0))
+    flagged = flagged[np.argsort(-margin[flagged], kind="stable")]
+    return pd.DataFrame(
+        {
+            "position": flagged,
+            "label": [names[c] for c in coarse[flagged]],
+            "looks_like": [names[c] for c in best[flagged]],
+            "certainty": margin[flagged],
+        }
+    )
+
+
+def _out_of_fold(
+    embeddings: np.ndarray, coarse: np.ndarray, n_coarse: int, seed: int
+) -> np.ndarray:
+    """Return the probabilities (n, P) of each label by models that have not seen the row."""
+    sizes = np.bincount(coarse, minlength=n_coarse)
+    probabilities = np.zeros((len(coarse), n_coarse))
+    probabilities[np.arange(len(coarse)), coarse] = 1.0
+    # A label of one row cannot be learned from other rows: such rows are never suspicious.
+    rows = np.flatnonzero(sizes[coarse] >= 2)
+    if len(np.unique(coarse[rows])) < 2:
+        return probabilities
+    folds = min(FOLDS, int(sizes[sizes >= 2].min()))
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for train, test in splitter.split(rows, coarse[rows]):
+        model = LogisticRegression(C=10.0, max_iter=200)
+        model.fit(embeddings[rows[train]], coarse[rows[train]])
+        probabilities[rows[test]] = 0.0
+        held = np.ix_(rows[test], model.classes_)
+        probabilities[held] = model.predict_proba(embeddings[rows[test]])
+    return probabilities
+
+
+def _subsample(
+    coarse: np.ndarray, numbers: dict[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """Return four fifths of the rows of each class, never fewer than it has categories."""
+    drawn = []
+    for parent, number in numbers.items():
+        rows = np.flatnonzero(coarse == parent)
+        drawn.append(rng.permutation(rows)[: max(number, int(SUBSAMPLE * len(rows)))])
+    return np.concatenate(drawn)

@@ -1,0 +1,139 @@
+"""A fitted model as a folder: ``model.json`` and two safetensors files; no pickle, no texts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file as load_tensors
+from safetensors.torch import save_file as save_tensors
+
+from dnalib.clustering import NumberEstimate
+from dnalib.discovery.edits import from_json, to_json
+from dnalib.encoders import load_encoder
+
+if TYPE_CHECKING:
+    from dnalib.discovery.estimator import FineCategoryDiscovery
+
+FORMAT = 1
+MODEL, ARRAYS, ENCODER = "model.json", "arrays.safetensors", "encoder.safetensors"
+
+
+def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
+    """Write a fitted model to a folder, whole or not at all.
+
+    Of the encoder only the layers that were trained are written (14 MB for MiniLM); its name, and
+    the digest of the weights it started from, say where the rest comes from.
+
+    Raises
+    ------
+    ValueError
+        If the folder exists and holds something else than a model.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
+        raise ValueError(
+            f"{str(folder)!r} exists and holds no model: choose a new folder, so that nothing "
+            "there is lost"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    edits, edit_arrays = to_json(model.edits_)
+    plain = {
+        "format": FORMAT,
+        "settings": {**model.get_params(), "progress": True},
+        "encoder_digest": model.encoder_digest_,
+        "parents": list(model.parent_names_),
+        "names": {str(category): name for category, name in model.names_.items()},
+        "n_fine": {name: asdict(number) for name, number in model.n_fine_.items()},
+        "temperature": model.temperature_,
+        "sizes": {str(c): n for c, n in model.sizes_.items()},
+        "stability": [model.stability_[c] for c in range(len(model.centers_))],
+        "separation": [model.separation_[c] for c in range(len(model.centers_))],
+        "notes": model.notes_,
+        "edits": edits,
+    }
+    arrays = {
+        "centers": model.centers_,
+        "center_parents": model.center_parents_,
+        "labels": model.labels_,
+        "edges": model.edges_,
+        "stability_ari": model.stability_ari_,
+        **edit_arrays,
+    }
+    trained = {name for name, p in model.encoder_.named_parameters() if p.requires_grad}
+    weights = {n: v.contiguous() for n, v in model.encoder_.state_dict().items() if n in trained}
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        made = Path(temporary) / "model"
+        made.mkdir()
+        text = json.dumps(plain, indent=1, ensure_ascii=False, default=_plain)
+        (made / MODEL).write_text(text + "\n", "utf-8", errors="surrogatepass")
+        save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, made / ARRAYS)
+        save_tensors(weights, made / ENCODER)
+        if folder.exists():
+            shutil.move(folder, Path(temporary) / "old")
+        os.replace(made, folder)
+
+
+def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
+    """Read a model that `save` wrote; see `FineCategoryDiscovery.load`."""
+    folder = Path(folder)
+    if not (folder / MODEL).is_file():
+        raise FileNotFoundError(f"there is no {MODEL} in {str(folder)!r}: check the folder")
+    try:
+        plain = json.loads((folder / MODEL).read_text("utf-8"))
+        arrays, weights = load_file(folder / ARRAYS), load_tensors(folder / ENCODER)
+        known = plain["format"] == FORMAT
+    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+        raise ValueError(
+            f"the model in {str(folder)!r} is damaged ({str(error).partition(chr(10))[0]}): save it again"
+        ) from error
+    if not known:
+        raise ValueError(
+            f"the model in {str(folder)!r} has the format {plain['format']!r}, expected {FORMAT}: "
+            "it was written by another version of dnalib"
+        )
+    model = cls(**plain["settings"])
+    encoder = load_encoder(model.encoder, trainable_layers=2, max_length=model.max_length)
+    if encoder.digest != plain["encoder_digest"]:
+        raise ValueError(
+            f"encoder {model.encoder!r} is not the one that the model in {str(folder)!r} was "
+            "trained from: its weights have another SHA-256"
+        )
+    encoder.load_state_dict(weights, strict=False)
+    model._keep_encoder(encoder)
+    model.parent_names_ = tuple(plain["parents"])
+    model.names_ = {int(category): name for category, name in plain["names"].items()}
+    model.n_fine_ = {name: NumberEstimate(**number) for name, number in plain["n_fine"].items()}
+    model.temperature_ = plain["temperature"]
+    model.sizes_ = {int(category): number for category, number in plain["sizes"].items()}
+    model.stability_ = dict(enumerate(plain["stability"]))
+    model.separation_ = dict(enumerate(plain["separation"]))
+    model.notes_ = plain["notes"]
+    model.centers_, model.center_parents_ = arrays["centers"], arrays["center_parents"]
+    model.labels_, model.edges_ = arrays["labels"], arrays["edges"]
+    model.stability_ari_ = arrays["stability_ari"]
+    model.edits_ = from_json(plain["edits"], arrays)
+    model.history_ = pd.DataFrame()
+    model._rows = None
+    return model
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether nothing but a model is in the folder."""
+    return {path.name for path in folder.iterdir()} <= {MODEL, ARRAYS, ENCODER}
+
+
+def _plain(value: object):
+    """Return what JSON cannot write as a plain value."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return dict(value)

@@ -1,0 +1,152 @@
+"""Texts and coarse labels as people have them: missing, doubled, endless, full of markup."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+LONGEST = 20_000
+"""Characters of a text that are looked at; encoders read a few hundred of them."""
+
+_HIDDEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.S | re.I)
+_TAG = re.compile(r"</?[a-z][a-z0-9:-]*(?:\s[^<>]*)?/?>", re.I)
+_INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff\x00-\x08\x0e-\x1f]")
+
+
+def clean(text: str) -> str:
+    """Return a text without markup, invisible characters and runs of blanks.
+
+    "a < b" stays as it is: only what is written as a tag goes. Of longer texts the first
+    `LONGEST` characters are kept.
+
+    Examples
+    --------
+    >>> clean("<p>Hello&nbsp;<b>there</b></p>  a < b")
+    'Hello there a < b'
+    """
+    text = text[:LONGEST].encode("utf-8", "replace").decode("utf-8")  # no halves of characters
+    if "<" in text:
+        text = _TAG.sub(" ", _HIDDEN.sub(" ", text))
+    return " ".join(_INVISIBLE.sub("", html.unescape(text)).split())
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a cell holds nothing: None, NaN, NA, or blanks only."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (np.isscalar(value) or value is pd.NA) and bool(pd.isna(value))
+
+
+def clean_all(texts: Iterable) -> list[str]:
+    """Return every text cleaned, ``""`` for a missing one.
+
+    Raises
+    ------
+    ValueError
+        If `texts` is a single string, is empty, or holds something that is neither text nor
+        missing.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise ValueError(
+            f"texts are one {type(texts).__name__} ({str(texts)[:40]!r}), expected a list of texts"
+        )
+    texts = list(texts)
+    if not texts:
+        raise ValueError("there are no texts, expected a list of at least one")
+    for row, text in enumerate(texts):
+        if not isinstance(text, str) and not is_missing(text):
+            raise ValueError(
+                f"text {row} is {_short(text)}, expected text: choose another column, or turn "
+                "its values into text first"
+            )
+    return [clean(text) if isinstance(text, str) else "" for text in texts]
+
+
+def plain_labels(coarse: Iterable) -> list[str | None]:
+    """Return coarse labels as stripped text, None for a missing one."""
+    if isinstance(coarse, str | bytes) or not isinstance(coarse, Iterable):
+        raise ValueError(
+            f"coarse labels are one {type(coarse).__name__} ({str(coarse)[:40]!r}), expected one "
+            "label a text"
+        )
+    return [None if is_missing(label) else str(label).strip() for label in coarse]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A table's rows, and which of them are distinct.
+
+    Attributes
+    ----------
+    texts : list of str, length n
+        Cleaned; ``""`` where there was none.
+    coarse : ndarray of int64, shape (n,)
+        Position among `parents`; -1 where the label is missing.
+    parents : tuple of str
+        The coarse labels, sorted.
+    distinct : ndarray of int64, shape (m,)
+        The first row of each pair of text (whatever its case) and coarse label, of the rows that
+        have both.
+    copy_of : ndarray of int64, shape (n,)
+        For each row with text and label, the first row that says the same; else -1.
+    """
+
+    texts: list[str]
+    coarse: np.ndarray
+    parents: tuple[str, ...]
+    distinct: np.ndarray
+    copy_of: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def has_text(self) -> np.ndarray:
+        """Whether each row holds a text, (n,) bool."""
+        return np.array([bool(text) for text in self.texts])
+
+
+def prepare(texts: Iterable, coarse: Iterable) -> Rows:
+    """Return the rows to learn from.
+
+    Raises
+    ------
+    ValueError
+        As `clean_all`, or if the lengths differ, no row has both text and label, or all rows that
+        do have the same label.
+    """
+    cleaned, labels = clean_all(texts), plain_labels(coarse)
+    check_lengths(cleaned, labels)
+    usable = [bool(text) and label is not None for text, label in zip(cleaned, labels)]
+    parents = tuple(sorted({label for label, good in zip(labels, usable) if good}))
+    if len(parents) < 2:
+        found = f"only {parents[0]!r}" if parents else "none"
+        raise ValueError(
+            f"the rows that hold a text have too few coarse labels ({found}), expected at least 2 "
+            "different ones: choose another column"
+        )
+    position = {name: index for index, name in enumerate(parents)}
+    ids = np.array([position.get(label, -1) for label in labels], dtype=np.int64)
+    copy_of = np.full(len(cleaned), -1, dtype=np.int64)
+    first: dict[tuple[str, int], int] = {}
+    for row in np.flatnonzero(usable):
+        copy_of[row] = first.setdefault((cleaned[row].casefold(), int(ids[row])), int(row))
+    return Rows(cleaned, ids, parents, np.array(list(first.values())), copy_of)
+
+
+def check_lengths(texts: Sequence, labels: Sequence) -> None:
+    """Raise a ValueError unless there is one label a text."""
+    if len(texts) != len(labels):
+        raise ValueError(
+            f"there are {len(labels)} coarse labels for {len(texts)} texts: give one a text"
+        )
+
+
+def _short(value: object) -> str:
+    shown = repr(value).partition("\n")[0]
+    return shown if len(shown) <= 60 else shown[:57] + "..."
