@@ -50,7 +50,8 @@ def estimate_n_clusters(
     too large to be tried. The estimate is the median over subsamples.
 
     What a category is remains a matter of taste: neighborhoods half as large give more of them and
-    neighborhoods twice as large fewer. The interval spans both.
+    neighborhoods twice as large fewer. The interval spans both. A class that is one round cloud is
+    cut into a few parts all the same: random graphs have communities too.
 
     Parameters
     ----------

@@ -42,6 +42,8 @@ NO_TEXT = -1
 FEWEST_STEPS = 240
 """Training steps below which a small table gets more epochs."""
 MOST_EPOCHS = 30
+SUSPICIOUS = 0.2
+"""By how much another coarse label must be likelier for a row to be listed."""
 CHUNK = 4096
 """Texts encoded at a time, so that memory does not grow with the table."""
 OUTLYING = 0.01
@@ -204,7 +206,8 @@ class FineCategoryDiscovery(ClusterMixin, TransformerMixin, BaseEstimator):
         dataset = _as_dataset(rows, chosen)
         embeddings = self._train(dataset, "embeddings").train_features
         first = self._numbers(embeddings, dataset.train.coarse, wanted)
-        trained = self._train(dataset, self.method, sum(first.values()))
+        expected = sum(first.values())
+        trained = self._train(_as_dataset(rows, chosen, expected), self.method, expected)
         numbers = self._numbers(trained.train_features, dataset.train.coarse, wanted)
 
         self.parent_names_ = rows.parents
@@ -566,7 +569,8 @@ class FineCategoryDiscovery(ClusterMixin, TransformerMixin, BaseEstimator):
         """Return categories of each class: as wanted, estimated on `features` where not said."""
         self._estimates: dict[int, NumberEstimate] = {}
         if isinstance(wanted, int):
-            return share_out(wanted, features, coarse, seed=self.seed)
+            classes, sizes = np.unique(coarse, return_counts=True)
+            return share_out(wanted, dict(zip(classes.tolist(), sizes.tolist(), strict=True)))
         numbers = dict(wanted)
         for parent in np.unique(coarse).tolist():
             if parent not in wanted:
@@ -594,6 +598,7 @@ class FineCategoryDiscovery(ClusterMixin, TransformerMixin, BaseEstimator):
         scores = self._scores(features, coarse)
         self.temperature_ = quality.temperature(scores, labels, float(stable.agreement.mean()))
         suspicious = quality.suspicious_labels(embeddings, coarse, rows.parents, seed=self.seed)
+        suspicious = suspicious[suspicious["certainty"] >= SUSPICIOUS]
         suspicious.insert(0, "row", chosen[suspicious.pop("position").to_numpy(dtype=np.int64)])
         self.suspicious_ = suspicious
 
@@ -825,11 +830,15 @@ def _epochs(n: int, batch_size: int) -> int:
     return min(max(8, -(-FEWEST_STEPS // steps)), MOST_EPOCHS)
 
 
-def _as_dataset(rows: Rows, chosen: np.ndarray) -> CoarseDataset:
-    """Return the rows to learn from as a dataset; nothing is held out, for nothing is scored."""
+def _as_dataset(rows: Rows, chosen: np.ndarray, n_fine: int | None = None) -> CoarseDataset:
+    """Return the rows to learn from as a dataset; nothing is held out, for nothing is scored.
+
+    Methods that need to know the number of fine categories read it off the names.
+    """
     train = Split([rows.texts[row] for row in chosen], rows.coarse[chosen])
     one = Split(train.inputs[:1], train.coarse[:1])
-    return CoarseDataset("table", "text", train, one, rows.parents, None, {})
+    numbered = None if n_fine is None else tuple(map(str, range(n_fine)))
+    return CoarseDataset("table", "text", train, one, rows.parents, numbered, {})
 
 
 def _wanted_numbers(n_fine: object, rows: Rows) -> int | dict[int, int]:

@@ -39,7 +39,7 @@ def is_missing(value: object) -> bool:
     """Tell whether a cell holds nothing: None, NaN, NA, or blanks only."""
     if isinstance(value, str):
         return not value.strip()
-    return value is None or (np.isscalar(value) or value is pd.NA) and bool(pd.isna(value))
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def clean_all(texts: Iterable) -> list[str]:

@@ -1,0 +1,303 @@
+"""`FineCategoryDiscovery`: fitting, using, changing by hand, keeping."""
+
+import json
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import estimator_checks
+
+from dnalib.discovery import FineCategoryDiscovery
+
+
+def test_categories_belong_to_their_class(make, table):
+    texts, coarse = table
+    model = make({"animal": 2, "plant": 3}).fit(texts, coarse)
+    categories = model.categories()
+    assert categories.groupby("parent").size().to_dict() == {"animal": 2, "plant": 3}
+    assert categories["size"].sum() == len(texts) and categories["name"].is_unique
+    parent_of = categories["parent"].to_dict()
+    assert [parent_of[c] for c in model.labels_] == coarse
+    assert np.allclose(categories.groupby("parent")["share"].sum(), 1)
+
+
+def test_training_is_repeatable_and_recorded(make, table):
+    first, second = (make(4, method="dna", epochs=2).fit(*table) for _ in range(2))
+    assert first.labels_.tolist() == second.labels_.tolist()
+    assert len(first.history_) == 2 and "loss_dna" in first.history_
+    assert not np.allclose(first.transform(["cat"]), make(4).fit(*table).transform(["cat"]))
+
+
+def test_given_parents_bind_and_missing_ones_are_predicted(make, table):
+    texts, coarse = table
+    model = make(4).fit(texts, coarse)
+    parent_of = model.categories()["parent"].to_dict()
+    assert {parent_of[c] for c in model.predict(texts, ["plant"] * len(texts))} == {"plant"}
+    assert model.predict(texts, coarse).tolist() == model.labels_.tolist()
+    assert model.predict(texts[:5]).tolist() == model.predict(texts[:5], [None] * 5).tolist()
+
+
+def test_probabilities(make, table):
+    texts, coarse = table
+    model = make({"animal": 3, "plant": 2}).fit(texts, coarse)
+    given_parent = model.predict_proba(texts, coarse)
+    ids = model.categories().index.to_numpy()
+    assert (ids[given_parent.argmax(axis=1)] == model.labels_).all()
+    np.testing.assert_allclose(given_parent.sum(axis=1), 1, rtol=1e-5)
+    animal = model.categories()["parent"].to_numpy() == "animal"
+    assert (given_parent[np.array(coarse) == "animal"][:, ~animal] == 0).all()
+    free = model.predict_proba([*texts, None])
+    assert (ids[free[:-1].argmax(axis=1)] == model.predict(texts)).all()
+    np.testing.assert_allclose(free[-1], model.categories()["size"] / len(texts))
+
+
+def test_features_are_unit_rows_and_zero_without_text(make, table):
+    features = make(4).fit(*table).transform(["cat", None, "rose"])
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), [1, 0, 1], atol=1e-5)
+
+
+def test_missing_rows_and_copies(make, table):
+    texts, coarse = table
+    odd = [*texts, None, "", "rose petal", texts[0].upper()]
+    model = make(4).fit(odd, [*coarse, "plant", None, None, coarse[0]])
+    assert model.labels_[-4:-2].tolist() == [-1, -1]
+    assert model.labels_[-1] == model.labels_[0] and model.labels_[-2] >= 0
+    assert len(odd) - 1 in model.duplicates()["row"].tolist()
+    notes = " ".join(model.notes_)
+    assert f"2 of {len(odd)} rows hold no text" in notes and "no coarse label" in notes
+    shown = model.fitted_table()
+    assert shown["row"].tolist() == list(range(len(odd)))
+    assert shown.loc[shown["category"] == -1, "confidence"].isna().all()
+    assert shown.loc[shown["category"] >= 0, "confidence"].between(0, 1).all()
+    assert shown.loc[100, "parent"] == "plant" and shown.loc[100, "name"] == ""
+
+
+def test_more_rows_than_are_learned_from(make, table):
+    texts, coarse = table
+    whole = make(4).fit(texts, coarse)
+    part = make(4, max_rows=20).fit(texts, coarse)
+    assert len(part.labels_) == len(texts) and (part.labels_ >= 0).all()
+    assert "more than max_rows=20" in " ".join(part.notes_)
+    assert part.labels_.tolist() == part.predict(texts, coarse).tolist()
+    assert "max_rows" not in " ".join(whole.notes_)
+
+
+def test_small_tables_do_not_fail(make):
+    model = make(50).fit(["cat purr", "dog bark", "rose"], ["animal", "animal", "plant"])
+    assert model.labels_.tolist() in ([0, 1, 2], [1, 0, 2])
+    assert "50 categories were asked for" in " ".join(model.notes_)
+    assert "single text: plant" in " ".join(model.notes_)
+    trained = make("auto", method="dna", epochs=1).fit(["cat", "rose"], ["animal", "plant"])
+    assert trained.labels_.tolist() == [0, 1]
+
+
+def test_partial_fit_moves_nothing(make, table):
+    texts, coarse = table
+    model = make(4).fit(texts, coarse)
+    before, centers = model.labels_.copy(), model.centers_.copy()
+    predicted = model.predict(texts)
+    model.partial_fit(["cat purr", None, "rose"], ["animal", "animal", None])
+    assert model.labels_[: len(texts)].tolist() == before.tolist()
+    assert model.labels_[-2] == -1 and len(model.labels_) == len(texts) + 3
+    assert (model.centers_ == centers).all()
+    assert model.predict(texts).tolist() == predicted.tolist()
+    assert model.categories()["size"].sum() == len(texts) + 2
+    assert len(model.fitted_table()) == len(texts) + 3
+
+
+def test_edits_by_hand_are_remembered(make, table, tmp_path):
+    texts, coarse = table
+    model = make({"animal": 3, "plant": 2}).fit(texts, coarse)
+    before = model.labels_.copy()
+    merged = model.merge([0, 2], name="both")
+    parts = model.split(3, 2)
+    model.rename(parts[0], " petals ")
+    assert (merged, parts) == (5, [6, 7])
+    assert (model.labels_ == 5).tolist() == np.isin(before, [0, 2]).tolist()
+    assert np.isin(model.labels_, parts).tolist() == (before == 3).tolist()
+    assert sorted(model.categories().index) == [1, 4, 5, 6, 7]
+    names = model.categories()["name"]
+    assert names[5] == "both" and names[6] == "petals"
+    assert model.predict(texts, coarse).tolist() == model.labels_.tolist()
+    probabilities = model.predict_proba(texts)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+    model.save(tmp_path / "model")
+    loaded = FineCategoryDiscovery.load(tmp_path / "model")
+    assert loaded.predict(texts, coarse).tolist() == model.labels_.tolist()
+    np.testing.assert_array_equal(loaded.predict_proba(texts), probabilities)
+    pd.testing.assert_frame_equal(loaded.categories(), model.categories())
+    again = loaded.merge([6, 7])
+    assert again == 8 and loaded.categories()["name"][8].startswith("petals / ")
+    with pytest.raises(ValueError, match="loaded from disk"):
+        loaded.split(8)
+
+
+def test_saved_models_hold_no_texts_and_no_pickle(make, table, tmp_path):
+    texts, coarse = table
+    secret = "rose thx SECRETCODE 4711"
+    model = make(4).fit([*texts, secret], [*coarse, "plant"]).rename(0, "näme 🙈")
+    model.save(tmp_path / "model")
+    files = sorted(path.name for path in (tmp_path / "model").iterdir())
+    assert files == ["arrays.safetensors", "encoder.safetensors", "model.json"]
+    for path in (tmp_path / "model").iterdir():
+        assert b"SECRETCODE" not in path.read_bytes()
+        with pytest.raises((pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError)):
+            pickle.loads(path.read_bytes())
+    model.save(tmp_path / "model")
+    assert FineCategoryDiscovery.load(tmp_path / "model").names_[0] == "näme 🙈"
+
+
+def test_a_folder_with_something_else_is_left_alone(make, table, tmp_path):
+    (tmp_path / "thesis.txt").write_text("x")
+    model = make(4).fit(*table)
+    with pytest.raises(ValueError, match="holds no model"):
+        model.save(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("name", ["model.json", "arrays.safetensors", "encoder.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 40])
+def test_damaged_models(make, table, tmp_path, name, content):
+    make(4).fit(*table).save(tmp_path / "model")
+    (tmp_path / "model" / name).write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        FineCategoryDiscovery.load(tmp_path / "model")
+
+
+def test_no_model_and_another_encoder(make, table, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no model.json"):
+        FineCategoryDiscovery.load(tmp_path)
+    make(4).fit(*table).save(tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    plain = json.loads(path.read_text())
+    path.write_text(json.dumps(plain | {"encoder_digest": "0" * 64}))
+    with pytest.raises(ValueError, match="another SHA-256"):
+        FineCategoryDiscovery.load(tmp_path / "model")
+
+
+def test_naming_by_a_function(make, table):
+    seen = []
+
+    def namer(description):
+        seen.append(description)
+        return f"{description['parent']} {len(seen)}"
+
+    model = make(4).fit(*table).rename_all(namer, n_texts=2)
+    assert model.categories()["name"].tolist() == ["animal 1", "animal 2", "plant 3", "plant 4"]
+    assert set(seen[0]) == {"parent", "words", "texts", "siblings"} and len(seen[0]["texts"]) == 2
+
+
+def test_representative_and_borderline_texts(make, table):
+    model = make(4).fit(*table)
+    rows = model.central(0, 3)
+    assert (model.labels_[rows] == 0).all() and len({table[0][row] for row in rows}) == 3
+    inside = np.flatnonzero(model.labels_ == 0)
+    center = model._rows.features[inside].mean(axis=0)
+    distances = np.linalg.norm(model._rows.features[inside] - center, axis=1)
+    assert rows[0] == inside[distances.argmin()]
+    confidence = model.fitted_table()["confidence"]
+    assert confidence[model.borderline(0, 1)[0]] == confidence[inside].min()
+
+
+@pytest.mark.parametrize(
+    ("n_fine", "sentence"),
+    [
+        (1, "n_fine is 1 but there are 2 coarse classes"),
+        (2.5, "n_fine is 2.5, expected a number"),
+        ("many", "n_fine is 'many', expected"),
+        ({"animals": 2}, "n_fine names the coarse label 'animals'"),
+        ({"animal": 0}, "asks for 0 categories of 'animal'"),
+        ({"animal": "2"}, "asks for '2' categories"),
+        (True, "n_fine is True"),
+    ],
+)
+def test_bad_numbers(make, table, n_fine, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make(n_fine).fit(*table)
+
+
+def test_bad_use(make, table):
+    model = make(4)
+    for call in (model.predict, model.transform, model.predict_proba):
+        with pytest.raises(NotFittedError, match="call fit"):
+            call(["cat"])
+    with pytest.raises(ValueError, match="coarse labels are needed"):
+        model.partial_fit(["cat"])
+    model.fit(*table)
+    with pytest.raises(ValueError, match="coarse label 'fungus' is unknown"):
+        model.predict(["cat"], ["fungus"])
+    with pytest.raises(ValueError, match="there is no category 99"):
+        model.rename(99, "x")
+    with pytest.raises(ValueError, match="cannot be merged"):
+        model.merge([0, 3])
+    with pytest.raises(ValueError, match="cannot be split into 1000 parts"):
+        model.split(0, 1000)
+    with pytest.raises(ValueError, match="method 'dnaa' is unknown"):
+        make(4, method="dnaa").fit(*table)
+    with pytest.raises(ValueError, match="setting 'epoch' is unknown"):
+        make(4, method="dna", settings={"epoch": 1}).fit(*table)
+
+
+def test_scikit_learn_conventions(make):
+    model = FineCategoryDiscovery()
+    for check in (
+        estimator_checks.check_estimator_cloneable,
+        estimator_checks.check_estimator_repr,
+        estimator_checks.check_estimator_tags_renamed,
+        estimator_checks.check_valid_tag_types,
+        estimator_checks.check_no_attributes_set_in_init,
+        estimator_checks.check_parameters_default_constructible,
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+        estimator_checks.check_mixin_order,
+        estimator_checks.check_estimators_unfitted,
+    ):
+        check("FineCategoryDiscovery", model)
+    changed = clone(make(7)).set_params(seed=3)
+    assert (changed.n_fine, changed.seed) == (7, 3)
+
+
+CELLS = st.one_of(
+    st.sampled_from(["cat purr", "dog", "rose", "oak bark", "", None, "<b></b>", "🙈", "9" * 3000]),
+    st.text(max_size=8),
+    st.sampled_from([3, 2.5, float("nan"), b"x"]),
+)
+LABELS = st.sampled_from(["a", "b", "a", "b", "c", None, " a ", 1, 1.0, float("nan")])
+
+
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    rows=st.lists(st.tuples(CELLS, LABELS), max_size=14),
+    n_fine=st.sampled_from(["auto", 2, 4, 30, {"a": 2}, {"a": 3, "b": 1, "c": 5}, None]),
+    edits=st.lists(st.tuples(st.sampled_from(["merge", "split"]), st.integers(0, 9)), max_size=4),
+)
+def test_any_table_is_sorted_or_refused_in_one_sentence(make, rows, n_fine, edits):
+    texts, coarse = [text for text, _ in rows], [label for _, label in rows]
+    model = make(n_fine)
+    try:
+        model.fit(texts, coarse)
+    except ValueError as error:
+        assert len(str(error).splitlines()) == 1 and not hasattr(model, "centers_")
+        return
+    for kind, where in edits:
+        ids = model.categories().index.tolist()
+        try:
+            model.split(ids[where % len(ids)]) if kind == "split" else model.merge(ids[where:][:2])
+        except ValueError as error:
+            assert "cannot be" in str(error)
+    categories = model.categories()
+    assert set(model.labels_.tolist()) <= {*categories.index.tolist(), -1}
+    assert categories["name"].notna().all() and (categories["name"] != "").all()
+    assert model.predict(texts, coarse).tolist() == model.labels_.tolist()
+    shown = model.fitted_table()
+    for parent, inside in shown[shown["category"] >= 0].groupby("parent"):
+        assert set(categories.loc[inside["category"], "parent"]) == {parent}
+    np.testing.assert_allclose(model.predict_proba(texts).sum(axis=1), 1, rtol=1e-4)

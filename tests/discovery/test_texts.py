@@ -1,0 +1,82 @@
+"""Texts as people have them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnalib.discovery.texts import LONGEST, clean, is_missing, prepare
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("<p>Hello,</p><p>the <b>app</b><br>freezes</p>", "Hello, the app freezes"),
+        ("if a < b and c > d", "if a < b and c > d"),
+        ("I <3 it", "I <3 it"),
+        ("&lt;b&gt; &amp; co&nbsp;KG", "<b> & co KG"),
+        ("a<script>alert(1)</script>b<!-- x -->c", "a b c"),
+        ("a<style>p {color: red}", "a"),
+        ("zero\u200bwidth \ufeffmark\x00", "zerowidth mark"),
+        ("so 🙈\n\n\tsorry", "so 🙈 sorry"),
+        ("half \ud83d of one", "half ? of one"),
+        ("\u200b \n", ""),
+        ("<br><br/>", ""),
+    ],
+)
+def test_clean(text, cleaned):
+    assert clean(text) == cleaned
+
+
+@given(st.text())
+def test_cleaning_is_safe(text):
+    cleaned = clean(text)
+    assert cleaned == " ".join(cleaned.split())
+    assert len(cleaned) <= LONGEST
+    cleaned.encode("utf-8")
+
+
+def test_endless_texts_are_cut():
+    assert len(clean("<" * 100_000)) <= LONGEST
+    assert len(clean("word " * 100_000)) <= LONGEST
+
+
+@pytest.mark.parametrize("value", [None, np.nan, float("nan"), pd.NA, pd.NaT, "", " \n"])
+def test_missing(value):
+    assert is_missing(value)
+
+
+@pytest.mark.parametrize("value", ["x", 0, 1.5, False, [1], np.array([1.0, 2.0]), {}])
+def test_not_missing(value):
+    assert not is_missing(value)
+
+
+def test_copies_are_found_within_a_class():
+    rows = prepare(["Hi there", "hi  THERE", "hi there", None, "x", "y"], list("aabab") + [None])
+    assert rows.copy_of.tolist() == [0, 0, 2, -1, 4, -1]
+    assert rows.distinct.tolist() == [0, 2, 4]
+    assert rows.coarse.tolist() == [0, 0, 1, 0, 1, -1]
+    assert rows.has_text.tolist() == [True, True, True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("texts", "coarse", "sentence"),
+    [
+        ("one text", ["a"], "texts are one str"),
+        ([], [], "there are no texts"),
+        ([3, "x"], ["a", "b"], "text 0 is 3, expected text"),
+        ([b"x", "x"], ["a", "b"], "text 0 is b'x', expected text"),
+        ([["x"], "x"], ["a", "b"], "text 0 is .*'x'.*, expected text"),
+        (["x", "y"], ["a"], "there are 1 coarse labels for 2 texts"),
+        (["x", "y"], ["a", "a"], r"too few coarse labels \(only 'a'\)"),
+        (["x", "y"], ["a", None], r"too few coarse labels \(only 'a'\)"),
+        (["x", "", None], ["a", "b", "c"], r"too few coarse labels \(only 'a'\)"),
+        ([None, ""], ["a", "b"], r"too few coarse labels \(none\)"),
+        (["x", "y"], "ab", "coarse labels are one str"),
+    ],
+)
+def test_bad_tables(texts, coarse, sentence):
+    with pytest.raises(ValueError, match=sentence) as caught:
+        prepare(texts, coarse)
+    assert len(str(caught.value).splitlines()) == 1
