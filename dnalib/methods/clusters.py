@@ -10,6 +10,9 @@ from torch.nn import functional as F
 from dnalib.clustering import Clustering, align, kmeans
 from dnalib.training import CoarseCrossEntropy, Objective, Step, Task, TrainingConfig
 
+ROW_LENGTH = 0.1
+"""Length of the classifier's rows at their start."""
+
 STARTS = 3
 """k-means starts before each epoch; what one start misses, the next epoch's may find."""
 
@@ -17,9 +20,10 @@ STARTS = 3
 class PseudoLabels(nn.Module):
     """Labels by k-means, and the classifier of unit features that learns them.
 
-    The classifier's logits are cosines over a temperature, and its rows start at the centers: a
-    random linear layer, as in the released codes, has hundreds of epochs to settle in, where here
-    an epoch is some hundred steps.
+    The classifier's logits are cosines over a temperature, and its rows start in the directions
+    of the centers: a random linear layer, as in the released codes, has hundreds of epochs to
+    settle in, where here an epoch is some hundred steps. The rows are kept short, because a step
+    of the optimizer turns a short one farther.
 
     Parameters
     ----------
@@ -49,8 +53,8 @@ class PseudoLabels(nn.Module):
 
     @torch.no_grad()
     def restart(self) -> None:
-        """Move the classifier's rows to the centers."""
-        self.rows.copy_(self.centers)
+        """Turn the classifier's rows to the centers."""
+        self.rows.copy_(ROW_LENGTH * F.normalize(self.centers))
 
     def forward(self, queries: Tensor) -> Tensor:
         """Return logits ``(b, n_clusters)`` of unit ``queries (b, d)``."""

