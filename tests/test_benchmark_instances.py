@@ -1,12 +1,23 @@
 """Instance spreading on seen and unseen categories, on a few digits."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from dnalib.benchmark import instances
-from dnalib.benchmark.instances import VARIANTS, Setting, main, measure, prepare, variants_for
+from dnalib.benchmark.instances import (
+    VARIANTS,
+    Setting,
+    main,
+    measure,
+    pair_similarities,
+    prepare,
+    variants_for,
+)
 from dnalib.datasets import pooled, thin
+from dnalib.encoders import encode
 from dnalib.retrieval import seen_scores, unseen_scores
 
 
@@ -56,7 +67,24 @@ def test_results_are_kept_row_by_row_and_made_once(parts, tmp_path, monkeypatch,
     assert len(capsys.readouterr().out.splitlines()) == 4
     table = pd.read_csv(tmp_path / "table.csv")
     assert table[["variant", "seed"]].to_numpy().tolist() == [
-        ["pixels", 0], ["untrained", 0], ["pixels", 1], ["untrained", 1]
+        ["pixels", 0], ["pixels", 1], ["untrained", 0], ["untrained", 1]
     ]  # fmt: skip
     main(arguments)
     assert capsys.readouterr().out == ""
+
+
+def test_similarities_of_pairs_are_those_of_a_naive_loop(parts):
+    images = parts[1].test
+    _, result = measure(*parts, "untrained")
+    pairs = pair_similarities(result.encoder, images, seed=1)
+    store = result.encoder.prepare(images.inputs)
+    features = encode(result.encoder, store).numpy()
+    cosines = {True: [], False: []}
+    for i, j in combinations(range(len(images)), 2):
+        cosines[images.fine[i] == images.fine[j]].append(features[i] @ features[j])
+    assert pairs["two images, same category"] == pytest.approx(cosines[True], abs=1e-5)
+    assert pairs["two images, other category"] == pytest.approx(cosines[False], abs=1e-5)
+    of_one = pairs["two views of one image"]
+    assert of_one.shape == (len(images),) and (of_one < 1 - 1e-6).all()
+    unchanged = pair_similarities(result.encoder, images, view="none")
+    assert unchanged["two views of one image"] == pytest.approx(1, abs=1e-5)

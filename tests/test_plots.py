@@ -538,3 +538,35 @@ def test_long_titles_are_wrapped_into_the_figure():
     xy, labels, names = fake_map(3)
     fig = plots.scatter_map(xy, labels, names, title="A finding that takes many words " * 4)
     assert_legible(fig, [fig.axes[0]._left_title])
+
+
+# --- images --------------------------------------------------------------------------------------
+
+
+def test_image_rows_draw_every_image_and_frame_the_wrong_ones_thicker():
+    images = np.random.default_rng(0).random((4, 8, 8))
+    rows = {"query 1": images, "query 2": images[:2], "color": np.stack([images] * 3, -1)}
+    fig = plots.image_rows(rows, right={"query 1": [None, True, False, True]}, title="Found")
+    drawn = [ax for ax in fig.axes if ax.images]
+    assert len(drawn) == 10
+    np.testing.assert_array_equal(drawn[1].images[0].get_array(), images[1])
+    widths = [ax.spines["top"].get_linewidth() for ax in drawn[1:4]]
+    assert widths[1] > widths[0] == widths[2]
+    assert not drawn[0].spines["top"].get_visible()
+    fig.canvas.draw()
+    names = [ax.yaxis.label for ax in fig.axes if ax.get_ylabel()]
+    assert [name.get_text() for name in names] == list(rows)
+    assert_legible(fig, names)
+
+
+def test_histograms_share_their_edges_and_hold_all_pairs():
+    rng = np.random.default_rng(0)
+    panels = {
+        name: {"same": rng.normal(size=50), "other": rng.normal(size=20)} for name in ("a", "b")
+    }
+    fig = plots.histograms(panels, xlabel="Cosine", title="Two ways", bins=7)
+    stairs = [[patch.get_data() for patch in ax.patches] for ax in fig.axes]
+    assert len(stairs) == 2 and all(len(panel) == 2 for panel in stairs)
+    for data in (data for panel in stairs for data in panel):
+        assert data.values.sum() == pytest.approx(100)
+        np.testing.assert_array_equal(data.edges, stairs[0][0].edges)

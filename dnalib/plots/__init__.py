@@ -17,6 +17,7 @@ from dnalib.plots.curves import (
     history_curves,
     lines_with_band,
 )
+from dnalib.plots.images import histograms, image_rows
 from dnalib.plots.maps import (
     before_after,
     labeled_map,
@@ -66,7 +67,9 @@ __all__ = [
     "describe",
     "filter_bars",
     "filter_key",
+    "histograms",
     "history_curves",
+    "image_rows",
     "labeled_map",
     "lines_with_band",
     "neighbor_profile",

@@ -84,6 +84,9 @@ AXIS_LABELS = {
     "acc": "ACC (%)",
     "ari": "ARI (%)",
     "nmi": "NMI (%)",
+    "knn": "Weighted k-NN (%)",
+    "linear": "Linear probe (%)",
+    "r1": "R@1 (%)",
     "seconds": "Seconds",
 }
 
