@@ -1,5 +1,6 @@
 """Runs the notebooks of a plan, several at a time, and records how each one ended."""
 
+import functools
 import shutil
 import threading
 from collections.abc import Iterator
@@ -9,11 +10,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from dnalib import environment
-from dnalib.execution import ingredients, supervisor
+from dnalib.execution import ingredients
 from dnalib.execution.jobs import Job, workplaces
 from dnalib.execution.manifest import RUNNING, Manifest
 from dnalib.execution.outcomes import Outcome, Result
 from dnalib.execution.plan import Plan
+from dnalib.execution.remote import Here, Remote
 from dnalib.execution.report import Progress
 
 
@@ -27,6 +29,8 @@ class Batch:
         That of the plan's results folder.
     progress : Progress
         Is told of every start, cell and end.
+    executor : Here or Remote
+        Runs each notebook.
 
     Attributes
     ----------
@@ -34,11 +38,14 @@ class Batch:
         The outcome of each notebook of the plan, "not run" to begin with.
     """
 
-    def __init__(self, plan: Plan, manifest: Manifest, progress: Progress):
+    def __init__(
+        self, plan: Plan, manifest: Manifest, progress: Progress, executor: Here | Remote
+    ):
         self.results = {job.name: Result(Outcome.NOT_RUN) for job in plan.jobs}
         self._plan = plan
         self._manifest = manifest
         self._progress = progress
+        self._executor = executor
         self._record = _Record(plan, manifest)
         self._stop = threading.Event()
 
@@ -60,7 +67,7 @@ class Batch:
                 self._end(job, Result(Outcome.UP_TO_DATE))
         if not waiting:
             return
-        with ThreadPoolExecutor(self._plan.parallel) as pool, self._stopped_by_interrupt():
+        with ThreadPoolExecutor(self._executor.parallel) as pool, self._stopped_by_interrupt():
             futures = [pool.submit(self._run_one, job, reason) for job, reason in waiting]
             while wait_for(futures, timeout=0.2).not_done:
                 pass
@@ -81,7 +88,8 @@ class Batch:
         self._progress.start(job.name, reason)
         try:
             self._record.started(job)
-            result = supervisor.run(job, self._stop, lambda *at: self._progress.cell(job.name, *at))
+            on_cell = functools.partial(self._progress.cell, job.name)
+            result = self._executor.run(job, self._stop.is_set, on_cell)
             self._record.ended(job, result)
         except OSError as error:  # a full disk, say: what was done before stays done
             result = Result(Outcome.CANNOT_WRITE, str(error))
@@ -118,6 +126,7 @@ class _Record:
             "seconds": round(result.seconds, 2),
             "cpu_seconds": round(result.cpu_seconds, 2),
         }
+        entry |= result.where
         if result.outcome.good:
             entry["artifacts"] = self._manifest.digests(job.artifacts())
             # What was downloaded only now is an input too; what was there counts as it was.

@@ -6,7 +6,7 @@ runner may die.
 
 import sys
 
-from dnalib.execution.processes import die_with_parent
+from dnalib.running.processes import die_with_parent
 
 if __name__ == "__main__":
     die_with_parent()

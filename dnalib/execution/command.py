@@ -5,12 +5,11 @@ import io
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dnalib.execution import junit, lock, options, plan, report, verify
 from dnalib.execution.batch import Batch
-from dnalib.execution.interrupts import Terminated, one_interrupt
 from dnalib.execution.manifest import Manifest
 from dnalib.execution.outcomes import (
     ALL_WELL,
@@ -18,14 +17,17 @@ from dnalib.execution.outcomes import (
     EXIT_CODES,
     INTERRUPTED,
     LOCKED,
-    REFUSED,
     TERMINATED,
     Outcome,
     exit_code,
 )
 from dnalib.execution.parameters import InvalidParameters
 from dnalib.execution.plan import Plan
+from dnalib.execution.remote import Here, Remote
 from dnalib.files import atomic_path
+from dnalib.running.arguments import REFUSED, one_line
+from dnalib.running.cluster import Cluster
+from dnalib.running.interrupts import Terminated, one_interrupt
 
 
 def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
@@ -71,7 +73,7 @@ def _action(asked: argparse.Namespace) -> Callable[[argparse.Namespace, Path], i
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"run_all.py: {options.one_line(sentence)}", file=sys.stderr)
+    print(f"run_all.py: {one_line(sentence)}", file=sys.stderr)
     return code
 
 
@@ -105,17 +107,28 @@ def _dry_run(asked: argparse.Namespace, root: Path) -> int:
 
 
 def _run(asked: argparse.Namespace, root: Path) -> int:
-    with _refusing():
-        todo = plan.make(asked, root)
-        _make_folder(todo.output)
-    with lock.only_runner(todo.output):
+    with ExitStack() as stack:
+        with _refusing():
+            todo = plan.make(asked, root)
+            executor = _executor(asked, todo, stack)
+            _make_folder(todo.output)
+        stack.enter_context(lock.only_runner(todo.output))
         manifest = _read_manifest(todo)
-        batch = Batch(todo, manifest, report.Progress(len(todo.jobs), sys.stdout))
+        progress = report.Progress(len(todo.jobs), sys.stdout)
+        batch = Batch(todo, manifest, progress, executor)
         try:
             batch.run()
         finally:  # after an interrupt too
             _conclude(todo, manifest, batch)
     return exit_code(batch.results.values())
+
+
+def _executor(asked: argparse.Namespace, todo: Plan, stack: ExitStack) -> Here | Remote:
+    """Return what runs the notebooks; `stack` closes its connection."""
+    if asked.scheduler is None:
+        return Here(asked.jobs or 1)
+    cluster = stack.enter_context(Cluster(asked.scheduler))
+    return Remote(cluster, todo, asked.jobs or cluster.slots)
 
 
 def _conclude(todo: Plan, manifest: Manifest, batch: Batch) -> None:
@@ -126,12 +139,14 @@ def _conclude(todo: Plan, manifest: Manifest, batch: Batch) -> None:
 
 
 def _verify(asked: argparse.Namespace, root: Path) -> int:
-    with tempfile.TemporaryDirectory(prefix="dnalib-verify-") as scratch:
+    with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="dnalib-verify-"))
         with _refusing():
             tolerances = verify.read_tolerances(root / verify.TOLERANCES)
             stored, again = plan.to_verify(asked, root, Path(scratch).resolve())
-        manifest = Manifest(again.manifest_file)
-        batch = Batch(again, manifest, report.Progress(len(again.jobs), sys.stdout))
+            executor = _executor(asked, again, stack)
+        progress = report.Progress(len(again.jobs), sys.stdout)
+        batch = Batch(again, Manifest(again.manifest_file), progress, executor)
         batch.run()
         comparisons = [
             comparison

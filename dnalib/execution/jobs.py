@@ -19,6 +19,8 @@ class Job:
         The results folder of the profile.
     cell_timeout, notebook_timeout : float
         Seconds.
+    memory_limit : float
+        GiB that its processes may hold.
     threads : int
         How many threads its libraries may use.
     """
@@ -28,6 +30,7 @@ class Job:
     output: Path
     cell_timeout: float
     notebook_timeout: float
+    memory_limit: float
     threads: int
 
     @property

@@ -6,24 +6,27 @@ and the results that it owes are there.
 """
 
 import json
-import signal
+import re
 from pathlib import Path
 
-from dnalib.execution import processes
 from dnalib.execution.jobs import Job
 from dnalib.execution.notebooks import source_of
 from dnalib.execution.outcomes import Outcome, Result
 from dnalib.execution.parameters import OUTPUT_DIR
 from dnalib.outputs import METRICS_FILE
+from dnalib.running.processes import Cut, ending
+
+# As Python, NumPy, and torch for a GPU name it; torch on the processor raises a RuntimeError.
+NO_MEMORY = re.compile(r"(\w*MemoryError|OutOfMemoryError): |RuntimeError: .*can't allocate memory")
 
 
-def judge(job: Job, ending: int | Outcome, *, short_of_memory: bool = False) -> Result:
+def judge(job: Job, how: int | Cut, *, short_of_memory: bool = False) -> Result:
     """Say how a run ended, from its exit code and from what lies in the workplace.
 
     Parameters
     ----------
     job : Job
-    ending : int or Outcome
+    how : int or Cut
         The worker's exit code, or why it was killed.
     short_of_memory : bool
         Whether the system killed some process for want of memory in the meantime.
@@ -33,12 +36,16 @@ def judge(job: Job, ending: int | Outcome, *, short_of_memory: bool = False) -> 
     Result
         Without seconds.
     """
-    if ending == Outcome.INTERRUPTED:
-        return Result(ending, "stopped from outside")
-    if ending == Outcome.NOTEBOOK_TIMEOUT:
-        return Result(ending, f"{_where(job)}ran longer than {job.notebook_timeout:g} s in all")
-    if ending != 0:
-        return _judge_failure(job, ending, short_of_memory)
+    if how == Cut.STOPPED:
+        return Result(Outcome.INTERRUPTED, "stopped from outside")
+    if how == Cut.TOO_LONG:
+        detail = f"{_where(job)}ran longer than {job.notebook_timeout:g} s in all"
+        return Result(Outcome.NOTEBOOK_TIMEOUT, detail)
+    if how == Cut.TOO_LARGE:
+        detail = f"{_where(job)}held more than the limit of {job.memory_limit:g} GiB"
+        return Result(Outcome.OUT_OF_MEMORY, detail)
+    if how != 0:
+        return _judge_failure(job, how, short_of_memory)
     trouble = _cell_trouble(read_json(job.workplace / job.executed.name))
     if trouble:
         return Result(Outcome.FAILED, trouble)
@@ -49,7 +56,7 @@ def judge(job: Job, ending: int | Outcome, *, short_of_memory: bool = False) -> 
 def _judge_failure(job: Job, exit_code: int, short_of_memory: bool) -> Result:
     report = read_json(job.workplace / "report.json")
     if not report or report["outcome"] == Outcome.DONE:
-        how = processes.ending(exit_code) + _memory_note(exit_code, short_of_memory)
+        how = ending(exit_code, short_of_memory=short_of_memory)
         ended = f"{_where(job)}the notebook's process ended by {how}: {_last_line(job)}"
         return Result(Outcome.FAILED, ended)
     outcome = Outcome(report["outcome"])
@@ -59,20 +66,16 @@ def _judge_failure(job: Job, exit_code: int, short_of_memory: bool) -> Result:
     if outcome == Outcome.KERNEL_DIED:
         return Result(outcome, _death(report, short_of_memory))
     where = f"{cell}: " if report.get("cell") else ""
-    return Result(outcome, where + first_line(report["error"]))
+    short = outcome == Outcome.FAILED and NO_MEMORY.match(report["error"])
+    detail = where + first_line(report["error"])
+    return Result(Outcome.OUT_OF_MEMORY if short else outcome, detail)
 
 
 def _death(report: dict, short_of_memory: bool) -> str:
     """Return in which cell and by what a kernel died."""
     place = f"in cell {report['cell']}" if report.get("cell") else "before the first cell"
-    how = processes.ending(report["exit"])
-    return f"{place}, by {how}" + _memory_note(report["exit"], short_of_memory) if how else place
-
-
-def _memory_note(returncode: int | None, short_of_memory: bool) -> str:
-    # Whom the system killed is not told, only that it did: hence "probably".
-    killed = returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
-    return ", probably out of memory" if killed and short_of_memory else ""
+    how = ending(report["exit"], short_of_memory=short_of_memory)
+    return f"{place}, by {how}" if how else place
 
 
 def _where(job: Job) -> str:

@@ -65,7 +65,7 @@ class Manifest:
         outcome = entry.get("outcome")
         if outcome != DONE:
             return "last run did not end" if outcome == RUNNING else f"last run: {outcome}"
-        reasons = [*_changes(entry, ingredients), *self._harm(entry.get("artifacts"))]
+        reasons = [*changes(entry, ingredients), *self._harm(entry.get("artifacts"))]
         more = len(reasons) - REASONS_SHOWN
         return "; ".join(reasons[:REASONS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
@@ -102,8 +102,14 @@ def _checked(entry: dict) -> dict:
     return entry if "outcome" in entry else entry | {"outcome": "not recorded"}
 
 
-def _changes(entry: dict, now: dict[str, object]) -> list[str]:
-    """Return a phrase for every ingredient that is not as it was."""
+def changes(entry: dict, now: dict[str, object]) -> list[str]:
+    """Return a phrase for every ingredient that is not as it was.
+
+    Parameters
+    ----------
+    entry, now : dict
+        As `ingredients.of` returns them; what is missing in `entry` counts as changed.
+    """
 
     def changed(kind: str) -> list[tuple[str, object, object]]:
         before = entry.get(kind)

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     CELL_TIMEOUT = "timed out (cell)"
     NOTEBOOK_TIMEOUT = "timed out (notebook)"
+    OUT_OF_MEMORY = "out of memory"
     KERNEL_DIED = "kernel died"
     MISSING_ARTIFACT = "missing artifact"
     CANNOT_WRITE = "cannot write"
@@ -32,21 +33,24 @@ class Outcome(StrEnum):
 class Result:
     """The outcome of one notebook, with what a person wants to know about it in one sentence.
 
-    ``cpu_seconds`` are those of all its processes, 0 where they had to be killed.
+    ``cpu_seconds`` are those of all its processes, 0 where they had to be killed. ``where`` tells
+    of the machine that it was run on when that is another one.
     """
 
     outcome: Outcome
     detail: str = ""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    where: dict[str, object] = field(default_factory=dict)
 
 
-ALL_WELL, REFUSED, LOCKED, DIFFERENT = 0, 2, 7, 9
+ALL_WELL, LOCKED, DIFFERENT = 0, 7, 9
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, 128 + SIGTERM, as shells have it
 
 # In the order in which they decide: a run that ended in several ways exits with the first.
 EXIT_CODES = {
     Outcome.CANNOT_WRITE: 8,
+    Outcome.OUT_OF_MEMORY: 10,
     Outcome.KERNEL_DIED: 5,
     Outcome.FAILED: 1,
     Outcome.CELL_TIMEOUT: 3,

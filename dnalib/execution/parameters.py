@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnalib.execution.notebooks import Notebook, suggest
+from dnalib.running.arguments import assignments
 
 OUTPUT_DIR = "output_dir"
 EVERY_NOTEBOOK = "all"
@@ -99,41 +100,17 @@ def _check_profile(profile: Profile, notebooks: Sequence[Notebook], file: str) -
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, object]:
-    """Read ``NAME=VALUE`` strings; a value is a TOML literal, else a plain string.
+    """Read the ``NAME=VALUE`` strings of ``-p`` (see `dnalib.running.arguments.assignments`).
 
     Raises
     ------
     InvalidParameters
         When a text has no ``=`` or no name before it.
-
-    Examples
-    --------
-    >>> parse_overrides(["epochs=2", "dataset=wos", "rate=1e-4", "filters=['label']"])
-    {'epochs': 2, 'dataset': 'wos', 'rate': 0.0001, 'filters': ['label']}
     """
-    overrides = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise InvalidParameters(f"-p got {text!r}; expected NAME=VALUE, such as -p seed=1.")
-        overrides[name.strip()] = _literal(value.strip())
-    return overrides
-
-
-# Python's own spellings, which TOML does not know.
-PYTHON_WORDS = {"True": True, "False": False, "None": None}
-
-
-def _literal(text: str) -> object:
-    if text in PYTHON_WORDS:
-        return PYTHON_WORDS[text]
     try:
-        document = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):  # the latter from a thousand brackets
-        return text
-    # More than one key would mean that the text went on after its value.
-    plain = len(document) == 1 and isinstance(document["value"], bool | int | float | str | list)
-    return document["value"] if plain else text
+        return assignments(texts, "-p")
+    except ValueError as error:
+        raise InvalidParameters(str(error)) from None
 
 
 def check(values: dict[str, object], notebook: Notebook) -> None:

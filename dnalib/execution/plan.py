@@ -1,6 +1,7 @@
 """What the command line asks for, checked before anything is run."""
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,8 +31,6 @@ class Plan:
     profile : Profile
     output : pathlib.Path
         The results folder.
-    parallel : int
-        How many run at a time.
     forced_by : str
         The option for which even what is up to date is run, or nothing.
     """
@@ -42,7 +41,6 @@ class Plan:
     ingredients: dict[str, dict]
     profile: Profile
     output: Path
-    parallel: int
     forced_by: str
 
     @property
@@ -124,13 +122,14 @@ def _make(options, root: Path, parameters: Callable[[Notebook, Profile], dict]) 
             output,
             options.cell_timeout or profile.cell_timeout,
             options.notebook_timeout or profile.notebook_timeout,
-            threads=max(1, environment.cores() // min(options.jobs, len(wanted))),
+            options.memory_limit or math.inf,
+            threads=max(1, environment.cores() // min(options.jobs or 1, len(wanted))),
         )
         for notebook in wanted
     ]
     parts = {job.name: ingredients.of(job, root / "requirements.txt") for job in jobs}
     forced_by = "--force" if options.force else ""
-    return Plan(root, notebooks, jobs, parts, profile, output, options.jobs, forced_by)
+    return Plan(root, notebooks, jobs, parts, profile, output, forced_by)
 
 
 def _output(options, root: Path, profile: Profile) -> Path:

@@ -1,12 +1,10 @@
 """Runs one notebook in a process of its own, watches it, and puts what it made in place."""
 
-import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,21 +14,19 @@ import dnalib
 from dnalib.environment import thread_settings
 from dnalib.execution.jobs import Job
 from dnalib.execution.judge import judge, read_json
-from dnalib.execution.outcomes import Outcome, Result
+from dnalib.execution.outcomes import Result
 from dnalib.execution.parameters import OUTPUT_DIR
-from dnalib.execution.processes import kill_family, memory_kills
-
-POLL_SECONDS = 0.2
+from dnalib.running.processes import Cut, Limits, memory_kills, watch
 
 
-def run(job: Job, stop: threading.Event, on_cell: Callable[[int, int], None]) -> Result:
+def run(job: Job, stop: Callable[[], bool], on_cell: Callable[[int, int], None]) -> Result:
     """Run one notebook, and put its results in place when, and only when, it is done.
 
     Parameters
     ----------
     job : Job
-    stop : threading.Event
-        Set from another thread to have it killed; the outcome is then "interrupted".
+    stop : callable
+        Asked five times a second; True has it killed, and the outcome is then "interrupted".
     on_cell : callable
         Called with (code cell, number of code cells) at every look at the running process.
 
@@ -44,17 +40,27 @@ def run(job: Job, stop: threading.Event, on_cell: Callable[[int, int], None]) ->
         When the results folder cannot be written; no process and no workplace is left then.
     """
     started = time.monotonic()
-    kills = memory_kills()
     try:
-        _prepare(job)
-        ending = _watch(job, stop, on_cell)
-        result = judge(job, ending, short_of_memory=memory_kills() > kills)
-        report = read_json(job.workplace / "report.json") or {}
-        _put_in_place(job) if result.outcome.good else _keep_aside(job)
+        result = execute(job, stop, on_cell)
+        place(job, result)
     finally:
         shutil.rmtree(job.workplace, ignore_errors=True)
-    seconds = time.monotonic() - started
-    return replace(result, seconds=seconds, cpu_seconds=report.get("cpu_seconds", 0.0))
+    return replace(result, seconds=time.monotonic() - started)
+
+
+def execute(job: Job, stop: Callable[[], bool], on_cell: Callable[[int, int], None]) -> Result:
+    """Run one notebook in its workplace, and leave there what it made; see `run`."""
+    kills = memory_kills()
+    _prepare(job)
+    how = _watch(job, stop, on_cell)
+    result = judge(job, how, short_of_memory=memory_kills() > kills)
+    report = read_json(job.workplace / "report.json") or {}
+    return replace(result, cpu_seconds=report.get("cpu_seconds", 0.0))
+
+
+def place(job: Job, result: Result) -> None:
+    """Put what lies in the workplace in place when it is good, and keep it aside when not."""
+    _put_in_place(job) if result.outcome.good else _keep_aside(job)
 
 
 def _prepare(job: Job) -> None:
@@ -75,25 +81,15 @@ def _prepare(job: Job) -> None:
     (job.workplace / "job.json").write_text(json.dumps(description), "utf-8")
 
 
-def _watch(job: Job, stop: threading.Event, on_cell: Callable[[int, int], None]) -> int | Outcome:
+def _watch(job: Job, stop: Callable[[], bool], on_cell: Callable[[int, int], None]) -> int | Cut:
     """Return the worker's exit code, or why it had to be killed."""
-    deadline = time.monotonic() + job.notebook_timeout
-    process = _start(job)
-    try:
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(POLL_SECONDS)
-            if stop.is_set():
-                return Outcome.INTERRUPTED
-            if time.monotonic() > deadline:
-                return Outcome.NOTEBOOK_TIMEOUT
-            progress = read_json(job.workplace / "progress.json")
-            if progress:
-                on_cell(progress["cell"], progress["of"])
-    finally:
-        if process.poll() is None:
-            kill_family(process.pid)
-            process.wait()
+
+    def look():
+        progress = read_json(job.workplace / "progress.json")
+        if progress:
+            on_cell(progress["cell"], progress["of"])
+
+    return watch(_start(job), Limits(job.notebook_timeout, job.memory_limit), stop, look)
 
 
 def _start(job: Job) -> subprocess.Popen:

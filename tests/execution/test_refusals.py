@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from dnalib import environment
 from dnalib.execution import command, supervisor
 from dnalib.execution.notebooks import discover, read_literals, select
-from dnalib.execution.outcomes import DIFFERENT, EXIT_CODES, LOCKED, REFUSED, Outcome
+from dnalib.execution.outcomes import DIFFERENT, EXIT_CODES, LOCKED, Outcome
 from dnalib.execution.parameters import check, load_profile, parse_overrides
+from dnalib.running.arguments import REFUSED
 
 
 @pytest.fixture
@@ -85,8 +86,12 @@ def test_wrong_arguments(two, capsys, arguments, sentence):
     [
         (["--jobs", "0"], "argument --jobs: got '0'; expected a whole number, 1 to 9999"),
         (["--jobs", "1" * 99], f"argument --jobs: got '{'1' * 99}'; expected a whole number, 1"),
-        (["--cell-timeout", "-1"], "argument --cell-timeout: got '-1'; expected a number of"),
-        (["--notebook-timeout", "nan"], "argument --notebook-timeout: got 'nan'; expected a"),
+        (["--cell-timeout", "-1"], "argument --cell-timeout: got '-1'; expected a number above 0"),
+        (["--notebook-timeout", "nan"], "argument --notebook-timeout: got 'nan'; expected a number above 0"),
+        (["--memory-limit", "0"], "argument --memory-limit: got '0'; expected a number above 0"),
+        (["--executor", "dsk"], "argument --executor: invalid choice: 'dsk' (choose from"),
+        (["--executor", "dask"], "--executor dask and --scheduler ADDRESS go together; give both"),
+        (["--scheduler", "x"], "--executor dask and --scheduler ADDRESS go together; give both"),
         (["--output", ""], "argument --output: got ''; expected the name of a folder"),
         (["--jbos", "2\n3"], "unrecognized arguments: --jbos 2 3"),
         (["--verify", "-p", "seed=1"], "--verify runs with the recorded parameters; leave -p out"),
@@ -205,6 +210,7 @@ def test_threads_are_kept_to_their_share():
 WORDS = st.one_of(
     st.sampled_from(["-p", "--only", "--jobs", "--profile", "--list", "--dry-run", "--verify"]),
     st.sampled_from(["--cell-timeout", "--notebook-timeout", "--forse", "-x", "--", "-", "="]),
+    st.sampled_from(["--executor", "dask", "--scheduler", "tcp://x:1", "--memory-limit"]),
     st.sampled_from(["0", "3", "neighbor_filtering", "quick", "seed=1", "1e3", "-1", "nan"]),
     st.text(max_size=20),
     st.tuples(st.sampled_from(["seed", "k", "output_dir"]), st.text(max_size=20)).map("=".join),

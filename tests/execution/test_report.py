@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnalib.execution import junit, processes
+from dnalib.execution import junit
 from dnalib.execution.outcomes import EXIT_CODES, Outcome, Result, exit_code
 from dnalib.execution.report import Progress
 from dnalib.execution.verify import Comparison, read_tolerances
+from dnalib.running import processes
 
 
 class Terminal(io.StringIO):

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from dnalib import environment
-from dnalib.execution import modules, processes
+from dnalib.execution import modules
+from dnalib.running import processes
 from tests.execution.conftest import METRICS, SLEEP, run
 
 KILL = "import os\nos.kill(os.getpid(), 9)"

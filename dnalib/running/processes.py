@@ -1,18 +1,94 @@
-"""Processes: killing whole families, dying with a parent, and why the system killed one."""
+"""Processes: keeping one within limits, killing whole families, and why the system killed one."""
 
 import contextlib
+import math
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 import psutil
 
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process and all under it may take: seconds in all, and GiB of memory at once."""
+
+    seconds: float = math.inf
+    memory_gib: float = math.inf
+
+
+class Cut(Enum):
+    """Why a process was killed before its end."""
+
+    STOPPED = auto()
+    TOO_LONG = auto()
+    TOO_LARGE = auto()
+
+
+def watch(
+    process: subprocess.Popen,
+    limits: Limits,
+    stop: Callable[[], bool],
+    look: Callable[[], object] | None = None,
+) -> int | Cut:
+    """Wait for a process to end, and kill it with all under it when it oversteps its limits.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+    limits : Limits
+        The memory is that resident in the process and all under it, looked up five times a
+        second: what is taken and given back in between goes unseen.
+    stop : callable
+        Asked as often; True has the process killed.
+    look : callable, optional
+        Called as often.
+
+    Returns
+    -------
+    int or Cut
+        Its exit code, or why it was killed; either way it is gone, and so is all under it.
+    """
+    deadline = time.monotonic() + limits.seconds
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(POLL_SECONDS)
+            if stop():
+                return Cut.STOPPED
+            if time.monotonic() > deadline:
+                return Cut.TOO_LONG
+            if limits.memory_gib < math.inf and resident_gib(process.pid) > limits.memory_gib:
+                return Cut.TOO_LARGE
+            if look:
+                look()
+    finally:
+        if process.poll() is None:
+            kill_family(process.pid)
+            process.wait()
+
+
+def resident_gib(pid: int) -> float:
+    """Return the memory, in GiB, that a process and all under it hold at this moment."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for member in [parent, *parent.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += member.memory_info().rss
+    return total / 2**30
 
 
 def kill_family(pid: int, itself: bool = True) -> None:
@@ -72,14 +148,25 @@ def die_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def ending(returncode: int | None) -> str:
-    """Return how a process ended, in words; `returncode` as `subprocess` has it, None unknown."""
+def ending(returncode: int | None, *, short_of_memory: bool = False) -> str:
+    """Return how a process ended, in words.
+
+    Parameters
+    ----------
+    returncode : int or None
+        As `subprocess` has it; None when unknown.
+    short_of_memory : bool
+        Whether the system killed some process for want of memory in the meantime. Which one is
+        not told: hence the "probably" in what is returned.
+    """
     if returncode is None:
         return ""
+    killed = returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    note = ", probably out of memory" if killed and short_of_memory else ""
     if returncode >= 0:
-        return f"exit code {returncode}"
+        return f"exit code {returncode}{note}"
     with contextlib.suppress(ValueError):
-        return signal.Signals(-returncode).name
+        return signal.Signals(-returncode).name + note
     return f"signal {-returncode}"
 
 

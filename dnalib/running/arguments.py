@@ -1,0 +1,118 @@
+"""Command lines that are refused in one sentence."""
+
+import argparse
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+REFUSED = 2
+# Python's own spellings, which TOML does not know.
+PYTHON_WORDS = {"True": True, "False": False, "None": None}
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses in one sentence, without the usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and exit with 2."""
+        print(f"{self.prog}: {one_line(message)}; --help lists the options.", file=sys.stderr)
+        sys.exit(REFUSED)
+
+    def check_executor(self, options: argparse.Namespace) -> None:
+        """Refuse a scheduler without the executor that needs it, and the executor without one."""
+        if (options.executor == "dask") != (options.scheduler is not None):
+            self.error("--executor dask and --scheduler ADDRESS go together; give both or neither")
+
+
+def add_running_options(add: Callable[..., object], what: str) -> None:
+    """Add the options that ``run_all.py`` and the grid share.
+
+    Parameters
+    ----------
+    add : callable
+        ``parser.add_argument``.
+    what : str
+        The plural of what is run, such as ``"notebooks"``.
+    """
+    add("--jobs", type=count, metavar="N", help=f"{what} at a time (default: 1)")
+    add(
+        "--memory-limit",
+        type=positive,
+        metavar="GIB",
+        help=f"kill any of the {what} whose processes hold more GiB of memory than this",
+    )
+    add(
+        "--executor",
+        choices=("local", "dask"),
+        default="local",
+        help="where to run: on this machine (the default) or on a dask.distributed cluster",
+    )
+    add("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://10.0.0.1:8786")
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line, and what is no text in it (bytes of a file name) escaped."""
+    return " ".join(text.splitlines()).encode(errors="backslashreplace").decode()
+
+
+def count(text: str) -> int:
+    """Return a whole number from 1 to 9999."""
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a whole number, 1 to 9999")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """Return a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a number above 0")
+    return number
+
+
+def assignments(texts: Sequence[str], option: str) -> dict[str, object]:
+    """Read ``NAME=VALUE`` strings; a value is a TOML literal, else a plain string.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    option : str
+        The option they were given with, for the message.
+
+    Raises
+    ------
+    ValueError
+        When a text has no ``=`` or no name before it.
+
+    Examples
+    --------
+    >>> assignments(["epochs=2", "dataset=wos", "rate=1e-4", "filters=['label']"], "-p")
+    {'epochs': 2, 'dataset': 'wos', 'rate': 0.0001, 'filters': ['label']}
+    """
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise ValueError(
+                f"{option} got {text!r}; expected NAME=VALUE, such as {option} seed=1."
+            )
+        values[name.strip()] = literal(value.strip())
+    return values
+
+
+def literal(text: str) -> object:
+    """Return the bool, number, string or list that `text` writes; else `text` itself."""
+    if text in PYTHON_WORDS:
+        return PYTHON_WORDS[text]
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # the latter from a thousand brackets
+        return text
+    # More than one key would mean that the text went on after its value.
+    plain = len(document) == 1 and isinstance(document["value"], bool | int | float | str | list)
+    return document["value"] if plain else text
