@@ -1,5 +1,6 @@
 """The machine and the versions that a result was made with."""
 
+import hashlib
 import os
 import platform
 import re
@@ -10,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 import psutil
+
+import dnalib
 
 
 def pinned(requirements: Path) -> dict[str, str]:
@@ -38,6 +41,15 @@ def installed(name: str) -> str | None:
 def versions(requirements: Path) -> dict[str, str | None]:
     """Return Python's version and the installed version of every pinned package."""
     return {"python": platform.python_version()} | {n: installed(n) for n in pinned(requirements)}
+
+
+def library_digest() -> str:
+    """Return the SHA-256 of dnalib's own code, file names included, as 64 hexadecimal digits."""
+    folder = Path(dnalib.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def cores() -> int:

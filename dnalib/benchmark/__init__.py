@@ -4,14 +4,17 @@ Results are lines of JSON in one file that is only ever appended to, each keyed 
 its numbers. A grid that was killed goes on where it stopped.
 
 From the ground up: `readings` clusters a run's features, `cells` is one run and its record,
-`store` keeps the records, `grid` runs the cells that the store does not hold, `summary` makes the
-table of means, `neighborhoods` measures the filters on untrained features, `tables` shows both as
-README does, and `command` is what ``python -m dnalib benchmark`` calls.
+`isolation` runs it in a `child` process within limits, `cluster` does so on the workers of a dask
+cluster, `store` keeps the records, `progress` tells how long the rest will take, `grid` runs the
+cells that the store does not hold, `summary` makes the table of means, `neighborhoods` measures
+the filters on untrained features, `tables` shows both as README does, and `command` is what
+``python -m dnalib benchmark`` calls.
 """
 
 from dnalib.benchmark.cells import SCORES, Cell, key_of, measure_cell
 from dnalib.benchmark.command import main
 from dnalib.benchmark.grid import run_grid
+from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.neighborhoods import measure_neighbors
 from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import summarize
@@ -19,7 +22,9 @@ from dnalib.benchmark.tables import neighbors_markdown, read_published, results_
 
 __all__ = [
     "SCORES",
+    "Apart",
     "Cell",
+    "CellFailed",
     "ResultStore",
     "key_of",
     "main",

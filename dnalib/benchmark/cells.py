@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
+
 import dnalib
 from dnalib import datasets, environment
 from dnalib.benchmark.readings import read_clusters
@@ -93,6 +95,7 @@ def describe_environment() -> dict:
         "revision": environment.revision(Path(__file__).parent),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],
+        "threads": torch.get_num_threads(),
         **{name: environment.installed(name) for name in RECORDED_PACKAGES},
         **{name: hardware[name] for name in ("system", "processor", "cores", "memory_gib", "gpus")},
     }

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import math
+import re
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
-from dnalib import datasets
+from dnalib import datasets, environment
 from dnalib.benchmark.cells import Cell
+from dnalib.benchmark.cluster import OnCluster
 from dnalib.benchmark.grid import run_grid
+from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.neighborhoods import measure_neighbors
 from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import summarize
@@ -23,8 +29,23 @@ from dnalib.benchmark.tables import (
     results_markdown,
     write_table,
 )
+from dnalib.files import atomic_path
+from dnalib.running.arguments import (
+    REFUSED,
+    Parser,
+    add_running_options,
+    assignments,
+    count,
+    one_line,
+    positive,
+)
+from dnalib.running.cluster import Cluster
+from dnalib.running.interrupts import Terminated, one_interrupt
+from dnalib.running.processes import Limits
 
 RESULTS = Path("results")
+FAILED, CANNOT_WRITE, INTERRUPTED, TERMINATED = 1, 8, 130, 143  # as those of run_all.py
+USAGE = "python -m dnalib benchmark [options]"
 DESCRIPTION = (
     "Run the grid of dataset, method and seed: what is missing is run, every result is kept in "
     "runs.jsonl, and the tables are made from it."
@@ -32,61 +53,132 @@ DESCRIPTION = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``python -m dnalib benchmark``; return the exit code."""
+    """Run ``python -m dnalib benchmark``.
+
+    Returns
+    -------
+    int
+        0 when every cell has its result, 1 when some gave none, 2 when the command line was
+        refused and nothing was run, 8 when a file could not be written, 130 after Ctrl-C and 143 after SIGTERM.
+    """
     asked = _parse(arguments)
     try:
-        if asked.tables is None:
-            _run(asked)
-        else:
-            refresh(asked.tables, _tables(asked.results))
+        with one_interrupt():
+            return _refresh(asked) if asked.tables else _run(asked)
     except (ValueError, FileNotFoundError) as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return _say(str(error), REFUSED)
+    except OSError as error:  # what was done before stays done
+        return _say(f"stopped early, {error}; start it again to go on", CANNOT_WRITE)
+    except Terminated:
+        return TERMINATED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"benchmark: {one_line(sentence)}", file=sys.stderr)
+    return code
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m dnalib benchmark", description=DESCRIPTION)
+    parser = Parser(prog="benchmark", usage=USAGE, description=DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
     add("--datasets", nargs="+", default=["pydocs"])
     add("--methods", nargs="+", default=["embeddings", "coarse-ce", "dna"])
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--encoder", default="minilm")
+    add("--epochs", type=count, metavar="N", help="in place of each method's own")
+    add(
+        "-s",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="set a field of TrainingConfig for all cells; may be given several times",
+    )
     add("--results", type=Path, default=RESULTS, help="folder of runs.jsonl")
+    add_running_options(add, "cells")
+    add("--time-limit", type=positive, metavar="S", help="kill a cell after S seconds")
     add(
         "--tables",
         type=Path,
         metavar="FILE",
         help="run nothing: put the tables of what is stored into this Markdown file",
     )
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    parser.check_executor(asked)
+    return asked
 
 
-def _run(asked: argparse.Namespace) -> None:
+def _refresh(asked: argparse.Namespace) -> int:
+    refresh(asked.tables, _tables(asked.results))
+    return 0
+
+
+def _run(asked: argparse.Namespace) -> int:
+    settings = assignments(asked.settings, "-s")
+    if asked.epochs:
+        settings["epochs"] = asked.epochs
     cells = [
         Cell(dataset, method, seed, asked.encoder)
         for dataset, method, seed in product(asked.datasets, asked.methods, asked.seeds)
     ]
-    run_grid(cells, ResultStore(asked.results / "runs.jsonl"))
+    stop = threading.Event()
+    store = ResultStore(asked.results / "runs.jsonl")
+    with ExitStack() as stack:
+        measure, jobs = _executor(asked, stop, stack)
+        failures = run_grid(cells, store, measure=measure, jobs=jobs, stop=stop, **settings)
+    if not store.records():  # there is nothing to make a table of
+        return _report(failures, asked.results)
     _update_neighbors(asked.datasets, asked.results / "neighbors.csv")
-    print("", *_tables(asked.results).values(), sep="\n\n")
+    print("", *_tables(asked.results).values(), sep="\n\n", flush=True)
+    return _report(failures, asked.results)
+
+
+def _executor(
+    asked: argparse.Namespace, stop: threading.Event, stack: ExitStack
+) -> tuple[Apart | OnCluster, int]:
+    """Return what measures the cells, and how many at a time."""
+    limits = Limits(asked.time_limit or math.inf, asked.memory_limit or math.inf)
+    if asked.scheduler is None:
+        jobs = asked.jobs or 1
+        return Apart(limits, max(1, environment.cores() // jobs), stop.is_set), jobs
+    cluster = stack.enter_context(Cluster(asked.scheduler))
+    return OnCluster(cluster, limits, stop.is_set), asked.jobs or cluster.slots
+
+
+def _report(failures: dict[Cell, CellFailed], results: Path) -> int:
+    """Say which cells gave no result, and keep what their processes printed."""
+    for cell, failure in failures.items():
+        log = results / "failed" / f"{re.sub('[^0-9A-Za-z.-]+', '-', str(cell))}.log"
+        if failure.log:
+            with atomic_path(log) as path:
+                path.write_text(failure.log, "utf-8")
+        where = f" (all it printed: {log})" if failure.log else ""
+        _say(f"{cell}: {failure.sentence}{where}", FAILED)
+    return FAILED if failures else 0
 
 
 def _update_neighbors(names: Sequence[str], path: Path) -> None:
     """Measure the neighbors of the named datasets; what is known of others stays."""
     known = [pd.read_csv(path)] if path.exists() else []
     others = [table[~table["dataset"].isin(names)] for table in known]
-    measured = [measure_neighbors(datasets.load(name)) for name in names]
-    table = pd.concat([*others, *measured]).sort_values("dataset", kind="stable")
-    write_table(table, path)
+    loaded = [datasets.load(name) for name in names]
+    measured = [measure_neighbors(dataset) for dataset in loaded if dataset.kind == "text"]
+    if others or measured:
+        table = pd.concat([*others, *measured]).sort_values("dataset", kind="stable")
+        write_table(table, path)
 
 
 def _tables(results: Path) -> dict[str, str]:
-    """Write ``table.csv`` anew from the stored runs; return both tables in Markdown."""
-    table = summarize(ResultStore(results / "runs.jsonl").records())
+    """Write ``table.csv`` anew from the stored runs; return the tables in Markdown."""
+    records = ResultStore(results / "runs.jsonl").records()
+    if not records:
+        raise ValueError(f"{results / 'runs.jsonl'} holds no results: run the grid first")
+    table = summarize(records)
     write_table(table, results / "table.csv")
-    neighbors = pd.read_csv(results / "neighbors.csv")
-    return {
-        "results": results_markdown(table, read_published()),
-        "neighbors": neighbors_markdown(neighbors),
-    }
+    tables = {"results": results_markdown(table, read_published())}
+    if (results / "neighbors.csv").exists():
+        neighbors = pd.read_csv(results / "neighbors.csv")
+        tables["neighbors"] = neighbors_markdown(neighbors)
+    return tables

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from dnalib import datasets
-from dnalib.benchmark.cells import SCORES, Cell, key_of, measure_cell
+from dnalib import datasets, environment
+from dnalib.benchmark.cells import SCORES, Cell, key_of
+from dnalib.benchmark.isolation import Apart, CellFailed
+from dnalib.benchmark.progress import HEARTBEAT_SECONDS, Progress
 from dnalib.benchmark.store import ResultStore
 from dnalib.methods import get_method, resolve_config
+from dnalib.training import TrainingConfig
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A cell with its resolved settings, and the key that tells its result from every other."""
+
+    cell: Cell
+    config: TrainingConfig
+
+    @property
+    def key(self) -> str:
+        return key_of(self.cell, self.config.to_dict())
 
 
 def run_grid(
@@ -17,37 +35,90 @@ def run_grid(
     store: ResultStore,
     *,
     measure: Callable[[Cell, dict], dict] | None = None,
+    jobs: int = 1,
+    stop: threading.Event | None = None,
     **settings,
-) -> None:
-    """Run the cells that ``store`` does not hold yet, in order.
+) -> dict[Cell, CellFailed]:
+    """Run the cells that ``store`` does not hold yet, in order, and keep every result at once.
 
     Parameters
     ----------
     cells : iterable of Cell
     store : ResultStore
+        Others may write to it at the same time.
     measure : callable, optional
-        Runs one cell with the given settings and returns its record; by default in a process of
-        its own, so that its memory is its own and nothing is left of it.
+        Runs one cell with the given settings and returns its record, or raises `CellFailed`; by
+        default `Apart`, in a process of its own.
+    jobs : int, default 1
+        How many cells run at a time; by default they share the cores.
+    stop : threading.Event, optional
+        Is set after an interrupt, for ``measure`` to end what it runs.
     **settings
         Fields of `dnalib.training.TrainingConfig`, for all cells.
+
+    Returns
+    -------
+    dict
+        Of the cells that gave no result, why; they run again the next time.
+
+    Raises
+    ------
+    ValueError
+        When a dataset, a method or a setting is unknown; nothing was run then.
+    KeyboardInterrupt
+        After Ctrl-C, once all processes are gone; what was finished is in the store.
     """
-    cells = list(cells)
-    measure = measure or _measure_apart
-    for number, cell in enumerate(cells, 1):
-        dataset = datasets.load(cell.dataset)
-        config = resolve_config(get_method(cell.method), dataset, settings)
-        key = key_of(cell, config.to_dict())
-        name = f"[{number}/{len(cells)}] {cell}"
-        if key in store.keys():
-            print(f"{name}: up to date", flush=True)
-            continue
-        print(f"{name}: running", flush=True)
-        record = {"key": key, **measure(cell, settings)}
-        store.append(record)
-        scores = " ".join(f"{score} {record[score]:.1f}" for score in SCORES)
-        print(f"{name}: {scores} in {record['seconds']:.0f} s", flush=True)
+    stop = stop or threading.Event()
+    measure = measure or Apart(threads=max(1, environment.cores() // jobs), stop=stop.is_set)
+    entries = list(_resolved(dict.fromkeys(cells), settings))
+    records = store.records()
+    there = {record["key"] for record in records}
+    todo = [entry for entry in entries if entry.key not in there]
+    print(f"{len(entries) - len(todo)} of {len(entries)} cells are up to date", flush=True)
+    waiting = [(entry.cell, entry.config.epochs) for entry in todo]
+    progress = Progress(len(entries), waiting, records, jobs)
+    failures = {}
+
+    def run(entry: _Entry) -> None:
+        if stop.is_set() or entry.key in store.keys():  # another grid may have been faster
+            return
+        progress.start(entry.cell)
+        try:
+            record = {"key": entry.key, **measure(entry.cell, settings)}
+        except CellFailed as failure:
+            failures[entry.cell] = failure
+            progress.end(entry.cell, str(failure), done=False)
+        else:
+            store.append(record)
+            progress.end(entry.cell, _scores(record), done=True)
+
+    with ThreadPoolExecutor(jobs) as pool, _ending_with(stop):
+        futures = {pool.submit(run, entry) for entry in todo}
+        while futures:
+            finished, futures = wait(futures, HEARTBEAT_SECONDS, "FIRST_COMPLETED")
+            for future in finished:
+                future.result()
+            if not finished:
+                progress.heartbeat()
+    return failures
 
 
-def _measure_apart(cell: Cell, settings: dict) -> dict:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measure_cell, cell, settings).result()
+@contextmanager
+def _ending_with(stop: threading.Event) -> Iterator[None]:
+    """Have nothing more started, and what runs ended, after an interrupt or an error."""
+    try:
+        yield
+    except BaseException:
+        stop.set()
+        raise
+
+
+def _resolved(cells: Iterable[Cell], settings: dict) -> Iterator[_Entry]:
+    load = functools.cache(datasets.load)
+    for cell in cells:
+        config = resolve_config(get_method(cell.method), load(cell.dataset), settings)
+        yield _Entry(cell, config)
+
+
+def _scores(record: dict) -> str:
+    return " ".join(f"{score} {record[score]:.1f}" for score in SCORES)

@@ -38,9 +38,7 @@ class Batch:
         The outcome of each notebook of the plan, "not run" to begin with.
     """
 
-    def __init__(
-        self, plan: Plan, manifest: Manifest, progress: Progress, executor: Here | Remote
-    ):
+    def __init__(self, plan: Plan, manifest: Manifest, progress: Progress, executor: Here | Remote):
         self.results = {job.name: Result(Outcome.NOT_RUN) for job in plan.jobs}
         self._plan = plan
         self._manifest = manifest

@@ -1,18 +1,13 @@
-"""The start of the child process: ``python -m dnalib.execution.child JOB.json``.
-
-Watching the parent comes before everything else: importing papermill takes a second, in which the
-runner may die.
-"""
+"""The start of the process that runs one notebook."""
 
 import sys
 
-from dnalib.running.processes import die_with_parent
 
-if __name__ == "__main__":
-    die_with_parent()
+def main(job_file: str) -> int:
+    """Run the job described in `job_file`; return 0 when no error was seen."""
     # jsonschema would build a grammar for a kind of address that no notebook's schema has: 0.8 s.
     sys.modules["rfc3987_syntax"] = None
 
-    from dnalib.execution import worker
+    from dnalib.execution import worker  # papermill, which takes a second to import
 
-    sys.exit(worker.main(sys.argv[1]))
+    return worker.main(job_file)

@@ -6,7 +6,6 @@ and the results that it owes are there.
 """
 
 import json
-import re
 from pathlib import Path
 
 from dnalib.execution.jobs import Job
@@ -14,10 +13,7 @@ from dnalib.execution.notebooks import source_of
 from dnalib.execution.outcomes import Outcome, Result
 from dnalib.execution.parameters import OUTPUT_DIR
 from dnalib.outputs import METRICS_FILE
-from dnalib.running.processes import Cut, ending
-
-# As Python, NumPy, and torch for a GPU name it; torch on the processor raises a RuntimeError.
-NO_MEMORY = re.compile(r"(\w*MemoryError|OutOfMemoryError): |RuntimeError: .*can't allocate memory")
+from dnalib.running.processes import Cut, ending, is_out_of_memory
 
 
 def judge(job: Job, how: int | Cut, *, short_of_memory: bool = False) -> Result:
@@ -66,7 +62,7 @@ def _judge_failure(job: Job, exit_code: int, short_of_memory: bool) -> Result:
     if outcome == Outcome.KERNEL_DIED:
         return Result(outcome, _death(report, short_of_memory))
     where = f"{cell}: " if report.get("cell") else ""
-    short = outcome == Outcome.FAILED and NO_MEMORY.match(report["error"])
+    short = outcome == Outcome.FAILED and is_out_of_memory(report["error"])
     detail = where + first_line(report["error"])
     return Result(Outcome.OUT_OF_MEMORY if short else outcome, detail)
 
@@ -120,5 +116,3 @@ def read_json(path: Path):
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-
-

@@ -3,20 +3,15 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-import dnalib
-from dnalib.environment import thread_settings
 from dnalib.execution.jobs import Job
 from dnalib.execution.judge import judge, read_json
 from dnalib.execution.outcomes import Result
 from dnalib.execution.parameters import OUTPUT_DIR
-from dnalib.running.processes import Cut, Limits, memory_kills, watch
+from dnalib.running.processes import Cut, Limits, memory_kills, start_module, watch
 
 
 def run(job: Job, stop: Callable[[], bool], on_cell: Callable[[int, int], None]) -> Result:
@@ -89,29 +84,17 @@ def _watch(job: Job, stop: Callable[[], bool], on_cell: Callable[[int, int], Non
         if progress:
             on_cell(progress["cell"], progress["of"])
 
-    return watch(_start(job), Limits(job.notebook_timeout, job.memory_limit), stop, look)
-
-
-def _start(job: Job) -> subprocess.Popen:
-    # The library whose digest goes into the manifest is the one that is run.
-    library = str(Path(dnalib.__file__).resolve().parents[1])
-    search_path = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
-    environment = thread_settings(job.threads) | os.environ | {
-        "PYTHONPATH": search_path,
-        "DNALIB_HEADLESS": "1",  # lines instead of progress bars
-        # A "python3" kernel of the user's own must not take the place of this environment's.
-        "JUPYTER_PREFER_ENV_PATH": "1",
-    }
     with open(job.workplace / "log.txt", "wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "dnalib.execution.child", "job.json"],
-            cwd=job.workplace,
-            env=environment,
-            stdin=subprocess.PIPE,  # never written to: it closes when the runner is gone
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C goes to the runner alone, which then cleans up
+        child = start_module(
+            "dnalib.execution.child",
+            "job.json",
+            job.threads,
+            log,
+            job.workplace,
+            # A "python3" kernel of the user's own must not take the place of this environment's.
+            JUPYTER_PREFER_ENV_PATH="1",
         )
+    return watch(child, Limits(job.notebook_timeout, job.memory_limit), stop, look)
 
 
 def _put_in_place(job: Job) -> None:

@@ -68,7 +68,7 @@ def _run(job: dict) -> dict:
         _execute_starting_twice(job)
         _export(job)
     except PapermillExecutionError as error:
-        sentence = f"{error.ename}: {error.evalue}"
+        sentence = ": ".join(filter(None, [error.ename, error.evalue]))
         return {"outcome": "failed", "cell": _current_cell(), "error": sentence}
     except CellTimeoutError:
         return {"outcome": "timed out (cell)", "cell": _current_cell()}

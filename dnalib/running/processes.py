@@ -13,8 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
+
+import dnalib
+from dnalib.environment import thread_settings
 
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
@@ -35,6 +39,40 @@ class Cut(Enum):
     STOPPED = auto()
     TOO_LONG = auto()
     TOO_LARGE = auto()
+
+
+def start_module(
+    module: str, argument: str, threads: int, log: BinaryIO, folder: Path | None = None, **variables
+) -> subprocess.Popen:
+    """Start a process that calls ``module.main(argument)``, to be followed by `watch`.
+
+    It dies with this one, finds the dnalib that runs here, whatever is installed, and is told that
+    nobody watches its progress bars.
+
+    Parameters
+    ----------
+    module, argument : str
+    threads : int
+        How many threads its libraries may use, where the environment does not say.
+    log : binary file
+        Takes all that it prints.
+    folder : path, optional
+        Where it works; here when not given.
+    **variables : str
+        Put into its environment.
+    """
+    library = str(Path(dnalib.__file__).resolve().parents[1])
+    search_path = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
+    own = {"PYTHONPATH": search_path, "DNALIB_HEADLESS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dnalib.running.child", module, argument],
+        cwd=folder,
+        env=thread_settings(threads) | os.environ | own | variables,
+        stdin=subprocess.PIPE,  # never written to: it closes when this process is gone
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C goes to the runner alone, which then cleans up
+    )
 
 
 def watch(
@@ -146,6 +184,15 @@ def die_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+# As Python, NumPy, and torch for a GPU name it; torch on the processor raises a RuntimeError.
+NO_MEMORY = re.compile(r"\w*(MemoryError|OutOfMemoryError)\b|RuntimeError: .*can't allocate memory")
+
+
+def is_out_of_memory(error: str) -> bool:
+    """Tell whether an error, written as ``Name: message``, says that memory ran out."""
+    return NO_MEMORY.match(error) is not None
 
 
 def ending(returncode: int | None, *, short_of_memory: bool = False) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 
 from dnalib.neighbors import FILTERS
 
@@ -11,6 +14,12 @@ IMAGE_PARTS = ("zoom", "turn", "flip", "jitter", "gray")
 """What the view ``"crop"`` is made of, see `dnalib.training.images.augment`."""
 
 TEXT_RATE = 0.15
+SOME_VIEW = (
+    f"one of {', '.join(VIEWS)}, or 'crop-' and parts of it to leave out: {', '.join(IMAGE_PARTS)}"
+)
+SOME_FILTERS = f"a list with some of {', '.join(FILTERS)}"
+WHOLE = {"epochs": 1, "batch_size": 1, "pretrain_epochs": 0, "m": 1, "rank_epochs": 0}
+"""Settings that are whole numbers, and the least each may be."""
 
 
 @dataclass(frozen=True)
@@ -82,28 +91,41 @@ class TrainingConfig:
     compat: bool = False
 
     def __post_init__(self):
-        object.__setattr__(self, "filters", tuple(self.filters))
         if self.view_rate is None:
-            rate = 1.0 if self.view.startswith("crop") else TEXT_RATE
+            rate = 1.0 if str(self.view).startswith("crop") else TEXT_RATE
             object.__setattr__(self, "view_rate", rate)
-        for name in ("epochs", "batch_size"):
-            _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        for name, least in WHOLE.items():
+            self._check(
+                name, Integral, lambda value, least=least: value >= least, f"{least} or more"
+            )
         for name in ("learning_rate", "temperature", "clip"):
-            _check(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
+            self._check(name, Real, lambda value: 0 < value < math.inf, "a number above 0")
+        for name in ("weight_decay", "coarse_weight"):
+            self._check(name, Real, lambda value: 0 <= value < math.inf, "a number, 0 or more")
         for name in ("warmup", "momentum", "view_rate"):
-            _check(name, getattr(self, name), 0 <= getattr(self, name) <= 1, "a number in [0, 1]")
-        name, *left_out = self.view.split("-")
-        known = name in VIEWS and (name == "crop" or not left_out) and {*left_out} <= {*IMAGE_PARTS}
-        expected = f"one of {', '.join(VIEWS)}, or 'crop-' and parts of it to leave out"
-        _check("view", self.view, known, f"{expected}: {', '.join(IMAGE_PARTS)}")
-        for name in self.filters:
-            _check("filters", name, name in FILTERS, f"some of {', '.join(FILTERS)}")
+            self._check(name, Real, lambda value: 0 <= value <= 1, "a number in [0, 1]")
+        if self.k is not None:
+            self._check("k", Integral, lambda value: value >= 1, "a whole number, 1 or more")
+        self._check("view", str, _is_view, SOME_VIEW)
+        self._check("filters", list | tuple, _are_filters, SOME_FILTERS)
+        self._check("compat", bool, lambda value: True, "True or False")
+        object.__setattr__(self, "filters", tuple(self.filters))
+
+    def _check(self, name: str, kind, holds: Callable[[object], bool], expected: str) -> None:
+        value = getattr(self, name)
+        right_kind = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not right_kind or not holds(value):
+            raise ValueError(f"{name} is {value!r}: expected {expected}")
 
     def to_dict(self) -> dict:
         """Return the settings as plain values, for JSON."""
         return {**asdict(self), "filters": list(self.filters)}
 
 
-def _check(name: str, value: object, holds: bool, expected: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} is {value!r}: expected {expected}")
+def _is_view(text: str) -> bool:
+    name, *left_out = text.split("-")
+    return name in VIEWS and (name == "crop" or not left_out) and {*left_out} <= {*IMAGE_PARTS}
+
+
+def _are_filters(values: list) -> bool:
+    return all(value in FILTERS for value in values)
