@@ -102,6 +102,8 @@ def retrieve(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _checked_search(features: np.ndarray, k: int) -> Found:
     features = np.ascontiguousarray(features, dtype=np.float32)
+    if features.ndim != 2:
+        raise ValueError(f"features have shape {features.shape}: expected (n, d), a row for a text")
     n = len(features)
     if not 1 <= k < n:
         raise ValueError(
@@ -126,6 +128,7 @@ def label_filter(indices: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     keep : ndarray (n, k) bool
     """
     coarse = np.asarray(coarse)
+    _check(indices, "coarse labels", coarse)
     return coarse[indices] == coarse[:, None]
 
 
@@ -142,6 +145,7 @@ def reciprocal_filter(indices: np.ndarray) -> np.ndarray:
     -------
     keep : ndarray (n, k) bool
     """
+    _check(indices)
     n, k = indices.shape
     mutual = _mutual_places(indices)
     keep = np.zeros(n * k, dtype=bool)
@@ -182,6 +186,7 @@ def rank_filter(indices: np.ndarray, features: np.ndarray, m: int = 5) -> np.nda
     -------
     keep : ndarray (n, k) bool
     """
+    _check(indices, "features", features)
     dimensions = features.shape[1]
     if not 1 <= m <= dimensions:
         raise ValueError(f"m is {m}: expected 1 to {dimensions}, the length of a feature")
@@ -189,6 +194,26 @@ def rank_filter(indices: np.ndarray, features: np.ndarray, m: int = 5) -> np.nda
     _, group = np.unique(top.numpy(), axis=0, return_inverse=True)
     group = group.reshape(-1)
     return group[indices] == group[:, None]
+
+
+def _check(indices: np.ndarray, name: str = "", rows: np.ndarray = ()) -> None:
+    """Refuse indices that are not of n texts, n being the length of ``rows`` where it is given.
+
+    An index of -1, a dropped neighbor's, would be read as the last text.
+    """
+    if indices.ndim != 2 or indices.dtype.kind not in "iu":
+        raise ValueError(
+            f"indices have shape {indices.shape} and type {indices.dtype}: expected (n, k) "
+            "whole numbers, as of retrieve"
+        )
+    n = len(indices)
+    if name and len(rows) != n:
+        raise ValueError(f"there are {len(rows)} {name} for {n} rows of indices: expected {n}")
+    if indices.size and not (0 <= indices.min() and indices.max() < n):
+        raise ValueError(
+            f"indices lie from {indices.min()} to {indices.max()}: expected 0 to {n - 1}, "
+            "the texts there are"
+        )
 
 
 def build_graph(

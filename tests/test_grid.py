@@ -121,7 +121,7 @@ def test_an_interrupted_grid_ends_its_cells_first(tmp_path):
 
 def test_a_worker_of_a_cluster_killed_in_mid_run_loses_nothing_and_doubles_nothing(tmp_path):
     distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(host="127.0.0.1", **options) as cluster:
         grid = start(tmp_path, "--executor", "dask", "--scheduler", cluster.scheduler_address)
         wait_until(lambda: len(children(os.getpid())) == 2)
@@ -156,7 +156,7 @@ def test_a_failed_cell_is_named_and_what_it_printed_is_kept(tmp_path, capsys):
         (["-s", "filters=label"], "benchmark: filters is 'label': expected a list with some of"),
         (["--scheduler", "tcp://x:1"], "benchmark: --executor dask and --scheduler ADDRESS go"),
         (["--time-limit", "-1"], "benchmark: argument --time-limit: got '-1'; expected a number"),
-        (["--tables", "no.md"], "benchmark: {folder}/runs.jsonl holds no results: run the grid first"),
+        (["--tables", "no.md"], "benchmark: {folder}/runs.jsonl holds no results: run the grid"),
     ],
 )
 def test_wrong_options_are_refused_in_one_sentence(tmp_path, capsys, arguments, sentence):

@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from dnalib import neighbors
 from dnalib.neighbors import NeighborGraph, build_graph, released_positives, retrieve
@@ -156,3 +157,56 @@ def test_other_bad_input_is_one_sentence():
     features[2, 2] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         retrieve(features, 2)
+
+
+FILTERS_ALONE = {
+    "label": lambda indices, rows: neighbors.label_filter(indices, rows[:, 0]),
+    "reciprocal": lambda indices, rows: neighbors.reciprocal_filter(indices),
+    "rank": lambda indices, rows: neighbors.rank_filter(indices, rows, 2),
+}
+ANY_INDICES = st.one_of(
+    arrays(np.int64, st.tuples(st.integers(0, 6), st.integers(0, 4)), elements=st.integers(-2, 7)),
+    arrays(np.int64, st.integers(0, 6), elements=st.integers(0, 5)),
+    arrays(np.float64, (3, 2), elements=st.integers(0, 2)),
+)
+
+
+@pytest.mark.parametrize("name", FILTERS_ALONE)
+@settings(max_examples=300)
+@given(indices=ANY_INDICES, n=st.integers(0, 7), seed=st.integers(0, 9))
+def test_any_indices_are_filtered_or_refused_in_one_sentence(name, indices, n, seed):
+    rows = np.random.default_rng(seed).integers(0, 3, (n, 4))
+    before = indices.copy()
+    whole = indices.ndim == 2 and indices.dtype.kind == "i"
+    right = whole and ((indices >= 0) & (indices < len(indices))).all()
+    right = right and (name == "reciprocal" or n == len(indices))
+    try:
+        keep = FILTERS_ALONE[name](indices, rows)
+    except ValueError as error:
+        assert not right and len(str(error).splitlines()) == 1
+    else:
+        assert right and keep.shape == indices.shape and keep.dtype == bool
+    np.testing.assert_array_equal(indices, before)
+
+
+@settings(max_examples=300)
+@given(
+    features=arrays(
+        np.float32,
+        st.one_of(st.tuples(st.integers(0, 6), st.integers(1, 4)), st.tuples(st.integers(0, 6))),
+        elements=st.floats(width=32),
+    ),
+    labels=st.integers(0, 7),
+    k=st.integers(-1, 7),
+    m=st.integers(-1, 6),
+    filters=st.lists(st.sampled_from([*neighbors.FILTERS, "labels"]), max_size=3),
+)
+def test_any_features_make_a_graph_or_are_refused_in_one_sentence(features, labels, k, m, filters):
+    try:
+        graph = build_graph(features, np.zeros(labels, dtype=np.int64), k, filters, m)
+    except ValueError as error:
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert graph.keep.shape == graph.indices.shape == (len(features), k)
+        assert not (graph.indices == np.arange(len(features))[:, None]).any()
+        assert graph.indices.min() >= 0 and graph.indices.max() < len(features)

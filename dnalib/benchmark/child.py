@@ -21,4 +21,3 @@ def main(name: str) -> None:
         raise
     with atomic_path(folder / "record.json") as path:
         path.write_text(record, "utf-8")
-

@@ -37,3 +37,14 @@ def same_shape(name: str, tensor: Tensor, other_name: str, other: Tensor) -> Non
             f"{other_name} has shape {tuple(other.shape)}: expected {tuple(tensor.shape)}, "
             f"the shape of {name}"
         )
+
+
+def one_each(name: str, tensor: Tensor, of_name: str, of: Tensor) -> None:
+    """Raise a ValueError unless ``tensor`` has a row for each row of ``of``.
+
+    Without it one row too few may be broadcast over all, and give a number that means nothing.
+    """
+    if len(tensor) != len(of):
+        raise ValueError(
+            f"{name} has {len(tensor)} rows: expected {len(of)}, one for each of {of_name}"
+        )

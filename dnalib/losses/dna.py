@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dnalib.losses.checks import above_zero
+from dnalib.losses.checks import above_zero, one_each
 
 
 class DNALoss(nn.Module):
@@ -135,6 +135,9 @@ def neighborhood_nll(
     log_factors : Tensor (b, n), optional
         Logarithm of the factor that multiplies each key's term of the denominator.
     """
+    one_each("positives", positives, "queries", logits)
+    if self_index is not None:
+        one_each("self_index", self_index, "queries", logits)
     weights = (positives >= 0).to(logits) * (1 if weights is None else weights)
     rows = torch.arange(len(logits), device=logits.device)
     # By indexing: unlike gather's, its gradient does not keep the logits, the largest tensor here.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dnalib.hyperbolic import CLIP_RADIUS, CURVATURE, distance, to_ball
 from dnalib.losses.ancestors import ancestor_hinges
-from dnalib.losses.checks import above_zero
+from dnalib.losses.checks import above_zero, one_each
 
 MIN_PROXIES = 4
 """Three in a triplet, one to be their ancestor."""
@@ -121,6 +121,7 @@ class HIERLoss(nn.Module):
         proxies = self.proxies.to(points)
         similarity = torch.exp(-distance(points, points, self.c)).detach()
         if labels is not None:
+            one_each("labels", labels, "points", points)
             similarity = similarity + (labels[:, None] == labels)
         to_proxies = distance(points, proxies, self.c)
         among = distance(proxies, proxies, self.c)

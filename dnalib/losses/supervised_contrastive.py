@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dnalib.losses.checks import above_zero, same_shape
+from dnalib.losses.checks import above_zero, one_each, same_shape
 from dnalib.losses.ncl import view_and_queue
 
 
@@ -64,6 +64,8 @@ class SupervisedContrastiveLoss(nn.Module):
         queue_labels : Tensor (q,) int64
         """
         same_shape("queries", queries, "views", views)
+        one_each("labels", labels, "queries", queries)
+        one_each("queue_labels", queue_labels, "queue", queue)
         log_p = (view_and_queue(queries, views, queue) / self.temperature).log_softmax(1)
         own = torch.ones_like(labels, dtype=torch.bool)[:, None]
         positive = torch.cat([own, labels[:, None] == queue_labels], dim=1)

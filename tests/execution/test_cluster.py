@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +30,7 @@ def address():
     """A scheduler with two workers, each a process of its own with one thread."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
     ) as cluster:
         yield cluster.scheduler_address
 
@@ -146,6 +149,40 @@ def _say(what, *, stop, say):
     say(what)
     say(what + 1)
     return what
+
+
+def _die(*, stop, say):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _wait(trace, *, stop, say):
+    Path(trace).touch()
+    while not stop():
+        time.sleep(0.1)
+
+
+def test_a_call_that_kills_every_worker_is_given_up(address):
+    with Cluster(address) as cluster, pytest.raises(Lost, match="KilledWorker"):
+        cluster.call(_die, stop=lambda: False)
+
+
+@pytest.mark.parametrize(("gone", "sentence"), [("workers", "no worker has been"), ("all", ".")])
+def test_a_cluster_that_goes_away_is_said_to_be_gone(tmp_path, monkeypatch, gone, sentence):
+    monkeypatch.setattr("dnalib.running.cluster.PATIENCE_SECONDS", 1)
+    distributed = pytest.importorskip("distributed")
+    trace = tmp_path / "trace"
+    own = distributed.LocalCluster(n_workers=1, dashboard_address=":0", host="127.0.0.1")
+
+    def leave():
+        wait_until(trace.exists)
+        own.scale(0) if gone == "workers" else own.close()
+
+    with own, Cluster(own.scheduler_address) as cluster:
+        leaving = threading.Thread(target=leave)
+        leaving.start()
+        with pytest.raises(Lost, match=sentence):
+            cluster.call(_wait, str(trace), stop=lambda: False)
+        leaving.join()
 
 
 def test_a_call_returns_what_was_returned_and_hears_what_was_said(address):
