@@ -201,7 +201,7 @@ def _check(indices: np.ndarray, name: str = "", rows: np.ndarray = ()) -> None:
 
     An index of -1, a dropped neighbor's, would be read as the last text.
     """
-    if indices.ndim != 2 or indices.dtype.kind not in "iu":
+    if indices.ndim != 2 or not indices.shape[1] or indices.dtype.kind not in "iu":
         raise ValueError(
             f"indices have shape {indices.shape} and type {indices.dtype}: expected (n, k) "
             "whole numbers, as of retrieve"
