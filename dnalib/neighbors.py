@@ -201,7 +201,7 @@ def _check(indices: np.ndarray, name: str = "", rows: np.ndarray = ()) -> None:
 
     An index of -1, a dropped neighbor's, would be read as the last text.
     """
-    if indices.ndim != 2 or not indices.shape[1] or indices.dtype.kind not in "iu":
+    if indices.ndim != 2 or not indices.size or indices.dtype.kind not in "iu":
         raise ValueError(
             f"indices have shape {indices.shape} and type {indices.dtype}: expected (n, k) "
             "whole numbers, as of retrieve"
@@ -209,7 +209,7 @@ def _check(indices: np.ndarray, name: str = "", rows: np.ndarray = ()) -> None:
     n = len(indices)
     if name and len(rows) != n:
         raise ValueError(f"there are {len(rows)} {name} for {n} rows of indices: expected {n}")
-    if indices.size and not (0 <= indices.min() and indices.max() < n):
+    if not (0 <= indices.min() and indices.max() < n):
         raise ValueError(
             f"indices lie from {indices.min()} to {indices.max()}: expected 0 to {n - 1}, "
             "the texts there are"
