@@ -166,6 +166,8 @@ def _mutual_places(indices: np.ndarray) -> np.ndarray:
     listed = csr_array((places, indices.ravel().astype(whole), row_starts), shape=(n, n)).tocsc()
     del places
     by_row = listed.tocsr()
+    if not by_row.has_canonical_format:
+        raise ValueError("a row of indices lists a text twice: expected k different neighbors")
     by_row.data += 1  # a product of 0 would look like no entry
     listed.data[:] = 1
     return by_row.multiply(listed.T).data - 1

@@ -179,7 +179,10 @@ def test_any_indices_are_filtered_or_refused_in_one_sentence(name, indices, n, s
     before = indices.copy()
     whole = indices.ndim == 2 and indices.size > 0 and indices.dtype.kind == "i"
     right = whole and ((indices >= 0) & (indices < len(indices))).all()
-    right = right and (name == "reciprocal" or n == len(indices))
+    if name == "reciprocal":
+        right = right and all(len(set(row)) == len(row) for row in indices.tolist())
+    else:
+        right = right and n == len(indices)
     try:
         keep = FILTERS_ALONE[name](indices, rows)
     except ValueError as error:
