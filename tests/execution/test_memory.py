@@ -42,7 +42,7 @@ def test_a_notebook_that_holds_too_much_is_ended_and_says_so(project):
     ("code", "start"),
     [
         ("bytes(2**30)", "cell 4: MemoryError"),
-        ("import numpy\nnumpy.zeros(2**30)", "cell 4: _ArrayMemoryError: Unable to allocate 8.00"),
+        ("import numpy\nnumpy.zeros(2**30)", "cell 4: MemoryError: Unable to allocate 8.00"),
     ],
 )
 def test_a_cell_that_gets_no_more_memory(project, code, start):
