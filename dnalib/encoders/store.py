@@ -64,6 +64,12 @@ class RaggedStore:
         positions, mask = self.positions(indices)
         return Batch(self.values[positions], mask)
 
+    def select(self, indices: Tensor) -> RaggedStore:
+        """Return a store of the sequences at ``indices`` ``(m,)`` alone."""
+        positions, mask = self.positions(indices)
+        tokens = None if self.tokens is None else self.tokens.select(indices)
+        return RaggedStore(self.values[positions[mask]], self.lengths[indices], tokens)
+
 
 class VectorStore:
     """n given vectors ``(n, d)``, or images ``(n, c, h, w)``, behind the same interface."""
@@ -80,6 +86,10 @@ class VectorStore:
     def batch(self, indices: Tensor) -> Batch:
         """Return the vectors or images at ``indices`` ``(b,)``."""
         return Batch(self.values[indices])
+
+    def select(self, indices: Tensor) -> VectorStore:
+        """Return a store of the vectors at ``indices`` ``(m,)`` alone."""
+        return VectorStore(self.values[indices])
 
 
 Store = RaggedStore | VectorStore
