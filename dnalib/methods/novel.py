@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dnalib.clustering import cluster_and_score, score
 from dnalib.datasets import CoarseDataset
@@ -193,7 +194,13 @@ class NovelClassDiscovery:
         return Joint(encoder, objective, history)
 
     def _fit(
-        self, encoder, store, labels, build, task, config
+        self,
+        encoder: nn.Module,
+        store: Store,
+        labels: np.ndarray,
+        build: Callable[[Task, TrainingConfig], Objective],
+        task: Task,
+        config: TrainingConfig,
     ) -> tuple[Objective, pd.DataFrame]:
         seed_everything(self.seed)
         objective = build(task, config)
