@@ -185,3 +185,23 @@ def test_vector_encoder_starts_as_the_identity():
 def test_bad_vectors_are_one_sentence(vectors, sentence):
     with pytest.raises(ValueError, match=sentence):
         VectorEncoder(8).prepare(vectors)
+
+
+def test_selected_sequences_are_as_in_the_whole_store(tiny_bert):
+    encoder = load_encoder(str(tiny_bert), trainable_layers=1)
+    store = encoder.prepare(make_texts(12).train.inputs, progress=False)
+    rows = torch.tensor([7, 2, 2, 11])
+    part = store.select(rows)
+    for whole, selected in ((store, part), (store.tokens, part.tokens)):
+        expected, got = whole.batch(rows), selected.batch(torch.arange(4))
+        assert torch.equal(expected.values * _outer(expected), got.values * _outer(got))
+        assert torch.equal(expected.mask, got.mask)
+
+
+def _outer(batch):
+    return batch.mask if batch.values.ndim == 2 else batch.mask[:, :, None]
+
+
+def test_selected_vectors_are_those_rows():
+    store = VectorEncoder(3).prepare(np.eye(3))
+    assert torch.equal(store.select(torch.tensor([2, 0])).values, torch.eye(3)[[2, 0]])
