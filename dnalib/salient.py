@@ -24,7 +24,7 @@ from torch.optim.swa_utils import update_bn
 
 from dnalib import datasets
 from dnalib.clustering import cluster_and_score
-from dnalib.cpca import choose_by_silhouette, contrastive_pca, propose_alphas
+from dnalib.cpca import choose_by_silhouette, compress, contrastive_pca, propose_alphas
 from dnalib.datasets import CoarseDataset
 from dnalib.datasets.backgrounds import BackgroundDataset, on_backgrounds
 from dnalib.datasets.parts import only, thin
@@ -70,16 +70,14 @@ def first_alphabets(dataset: CoarseDataset, n: int = 2) -> CoarseDataset:
 SETTINGS: dict[str, Setting] = {
     "digits": Setting({"pattern": "stripes", "size": 12}, "crop-turn", epochs=20),
     "mnist": Setting(
-        {"pattern": "stripes", "size": 16}, "crop-turn", epochs=15, part=partial(thin, n_train=4000)
+        {"pattern": "stripes"}, "crop-turn", epochs=20, part=partial(thin, n_train=2000)
     ),
-    "omniglot": Setting(
-        {"pattern": "textures", "size": 20}, "crop", epochs=60, part=first_alphabets
-    ),
+    "omniglot": Setting({"pattern": "textures"}, "crop", epochs=60, part=first_alphabets),
     "cifar10": Setting(
-        {"pattern": "tints", "strength": 0.5, "size": 16},
+        {"pattern": "tints", "strength": 0.5},
         "crop-jitter-gray",
-        epochs=15,
-        part=partial(thin, n_train=4000),
+        epochs=20,
+        part=partial(thin, n_train=2000),
     ),
 }
 """The images that are compared on, by their name in `dnalib.datasets`."""
@@ -209,12 +207,11 @@ def _pixels(data: BackgroundDataset, config: TrainingConfig, seed: int) -> Featu
 
 def _cpca(data: BackgroundDataset, config: TrainingConfig, seed: int) -> Features:
     """Contrastive PCA, and the PCA of the reference for the background."""
-    proposals = propose_alphas(data.images, data.reference, seed=seed)
-    chosen = choose_by_silhouette(
-        proposals, data.images, data.reference, len(data.object_names), seed
-    )
-    behind = contrastive_pca(data.reference, data.reference, alpha=0.0)
-    return Features(chosen.transform(data.images), behind.transform(data.images))
+    targets, reference = compress(data.images, data.reference)
+    proposals = propose_alphas(targets, reference, seed=seed)
+    chosen = choose_by_silhouette(proposals, targets, reference, len(data.object_names), seed)
+    behind = contrastive_pca(reference, reference, alpha=0.0)
+    return Features(chosen.transform(targets), behind.transform(targets))
 
 
 def _one_encoder(

@@ -5,7 +5,13 @@ import pytest
 from sklearn.decomposition import PCA
 
 from dnalib.clustering import accuracy, kmeans
-from dnalib.cpca import ALPHAS, choose_by_silhouette, contrastive_pca, propose_alphas
+from dnalib.cpca import (
+    ALPHAS,
+    choose_by_silhouette,
+    compress,
+    contrastive_pca,
+    propose_alphas,
+)
 
 
 def make_hidden_groups(seed=0, n=300, d=12):
@@ -71,6 +77,18 @@ def test_it_finds_groups_that_pca_does_not_with_an_alpha_chosen_without_labels()
         for proposal in (proposals[0], chosen)
     }
     assert found[0] < 0.7 and found[chosen.alpha] > 0.95 and chosen.alpha > 0
+
+
+def test_compression_loses_nothing_that_is_there():
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(30, 5)))[0].T
+    targets, reference = (rng.normal(size=(n, 5)) @ basis for n in (40, 50))
+    small = compress(targets, reference, 5)
+    assert [rows.shape for rows in small] == [(40, 5), (50, 5)]
+    for one, other in zip(small, (targets, reference), strict=True):
+        distances = (np.linalg.norm(x[:, None] - x, axis=2) for x in (one, other))
+        np.testing.assert_allclose(*distances, atol=1e-9)
+    np.testing.assert_array_equal(compress(targets.reshape(40, 6, 5), reference)[0], targets)
 
 
 def test_clear_clusters_of_the_reference_do_not_decide():

@@ -570,3 +570,47 @@ def test_histograms_share_their_edges_and_hold_all_pairs():
     for data in (data for panel in stairs for data in panel):
         assert data.values.sum() == pytest.approx(100)
         np.testing.assert_array_equal(data.edges, stairs[0][0].edges)
+
+
+# --- backgrounds ---------------------------------------------------------------------------------
+
+
+def test_two_colorings_draw_each_map_once_for_every_set_of_labels():
+    xy, labels, names = fake_map(10, per_category=6)
+    fig = plots.two_colorings(
+        {"one": xy, "two": 2 * xy},
+        {"digit": (labels, names), "stripes": (labels % 2, ["across", "along"])},
+    )
+    assert [drawn_points(ax) for ax in fig.axes] == [60] * 4
+    titles = [ax.get_title(loc="left") for ax in fig.axes]
+    assert titles[1:3] == ["one, colored by stripes", "two, colored by digit"]
+    legends = [ax.get_legend() for ax in fig.axes]
+    assert legends[:2] == [None, None]
+    assert [len(legend.get_texts()) for legend in legends[2:]] == [10, 2]
+    for legend in legends[2:]:
+        assert_legible(fig, legend.get_texts())
+    drawn = [points for points in fig.axes[2].collections if len(points.get_offsets())]
+    colors = {mcolors.to_hex(points.get_facecolor()[0]) for points in drawn}
+    handles = {mcolors.to_hex(handle.get_color()) for handle in legends[2].legend_handles}
+    assert colors == handles
+
+
+def test_score_bars_show_mean_and_range_of_every_method_and_dataset():
+    rows = [
+        {"dataset": d, "method": m, "seed": s, "object_acc": base + 10 * s, "leak_acc": 5.0}
+        for d, base in (("x", 20), ("y", 40))
+        for m in ("pixels", "cpca")
+        for s in (0, 1)
+    ]
+    scores = {"object_acc": "Objects (ACC, %)", "leak_acc": "Leak (ACC, %)"}
+    fig = plots.score_bars(
+        pd.DataFrame(rows), scores, names={"cpca": "cPCA"}, references={"leak_acc": {"y": 25.0}}
+    )
+    assert [ax.get_xlabel() for ax in fig.axes] == ["", "", *scores.values()]
+    lower = fig.axes[2]
+    assert [bar.get_width() for bar in lower.patches] == [45, 45]
+    np.testing.assert_array_equal(lower.collections[0].get_segments()[0][:, 0], [40, 50])
+    assert [text.get_text() for text in lower.get_yticklabels()] == ["pixels", "cPCA"]
+    assert len(fig.axes[3].get_lines()) == 1 and not fig.axes[1].get_lines()
+    with pytest.raises(ValueError, match="no column 'object_acc'"):
+        plots.score_bars(pd.DataFrame(rows).drop(columns="object_acc"), scores)

@@ -10,6 +10,7 @@ from dnalib.plots.comparisons import (
     composition,
     confusion,
     filter_bars,
+    score_bars,
     score_dots,
     score_time,
 )
@@ -23,6 +24,7 @@ from dnalib.plots.maps import (
     labeled_map,
     project,
     scatter_map,
+    two_colorings,
 )
 from dnalib.plots.neighbors import (
     neighbor_profile,
@@ -77,8 +79,10 @@ __all__ = [
     "neighborhood_sketch",
     "project",
     "scatter_map",
+    "score_bars",
     "score_dots",
     "score_time",
     "spokes",
+    "two_colorings",
     "use_style",
 ]

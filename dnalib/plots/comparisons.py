@@ -177,6 +177,70 @@ def score_dots(
     return fig
 
 
+def score_bars(
+    frame: pd.DataFrame,
+    scores: Mapping[str, str],
+    *,
+    names: Mapping[str, str] | None = None,
+    title: str | None = None,
+    references: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figure:
+    """Bars of the mean score of each method, with a line from the worst to the best seed.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns ``method``, those of `scores` (in percent) and, for a row of panels each,
+        ``dataset``; one row a seed. Methods are drawn in their order, from the top.
+    scores : mapping of str to str
+        Columns to show, one panel each, and what they are called.
+    names : mapping of str to str, optional
+        What methods are called.
+    title : str, optional
+        Title of the figure.
+    references : mapping of str to mapping of str to float, optional
+        For a column, scores to compare with by dataset, each a dashed line.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    require_columns(frame, ("dataset", "method", *scores))
+    sets, methods = frame["dataset"].unique(), frame["method"].unique()
+    colors = named_colors(list(methods))
+    height = (0.9 + 0.26 * len(methods)) * len(sets) + 0.5
+    fig, axes = plt.subplots(
+        len(sets), len(scores), figsize=(9.5, height), sharex=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for line, dataset in zip(axes, sets, strict=True):
+        part = frame[frame["dataset"] == dataset]
+        groups = part.groupby("method", sort=False)[list(scores)]
+        means, lows, highs = groups.mean(), groups.min(), groups.max()
+        places = np.arange(len(means))
+        for ax, column in zip(line, scores, strict=True):
+            ax.barh(places, means[column], height=0.7, color=[colors[m] for m in means.index])
+            # White below, so that a line shows on a dark bar as well.
+            for color, width in (("white", 3.4), (DARK, 1.4)):
+                ax.hlines(places, lows[column], highs[column], color=color, linewidth=width)
+            reference = (references or {}).get(column, {}).get(dataset)
+            if reference is not None:
+                ax.axvline(reference, color=DARK, linestyle="--", linewidth=1)
+            ax.set(xlim=(0, 100), yticks=[], ylim=(len(means) - 0.5, -0.5))
+            set_title(ax, dataset if ax is line[0] and len(sets) > 1 else None, share=0.5)
+        line[0].set_yticks(places, [(names or {}).get(m, m) for m in means.index])
+        line[0].tick_params(axis="y", length=0)
+    for ax, label in zip(axes[-1], scores.values(), strict=True):
+        ax.set_xlabel(label)
+    set_figure_title(fig, title)
+    return fig
+
+
 def score_time(
     frame: pd.DataFrame,
     score: str = "acc",

@@ -195,6 +195,46 @@ def _legend_below(fig: Figure, handles: Sequence[Line2D]) -> None:
     fig.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
+def two_colorings(
+    maps: Mapping[str, ArrayLike],
+    labels: Mapping[str, tuple[ArrayLike, Sequence[str]]],
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Maps of the same samples, each drawn once for every set of labels.
+
+    Parameters
+    ----------
+    maps : mapping of str to array_like, shape (n, 2)
+        Coordinates by the name of the features: a row each.
+    labels : mapping of str to (array_like of int (n,), sequence of str)
+        Labels and their names, by what they are of: a column each.
+    title : str, optional
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = plt.subplots(
+        len(maps), len(labels), figsize=(4.9 * len(labels), 3.4 * len(maps)), squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for line, (features, xy) in zip(axes, maps.items(), strict=True):
+        for ax, (of, (ids, names)) in zip(line, labels.items(), strict=True):
+            is_last = ax in axes[-1]
+            scatter_map(xy, ids, names, ax=ax, legend=False)
+            set_title(ax, f"{features}, colored by {of}", share=0.45)
+            if is_last and len(names) <= MAX_LEGEND:
+                ax.legend(
+                    handles=legend_handles(names), loc="upper center", bbox_to_anchor=(0.5, 0.0),
+                    ncols=min(5, len(names)) if max(map(len, names)) < 9 else 2,
+                    handletextpad=0.2, columnspacing=1.0,
+                )  # fmt: skip
+    set_figure_title(fig, title)
+    return fig
+
+
 def labeled_map(
     xy: ArrayLike,
     labels: ArrayLike,
@@ -346,6 +386,17 @@ def _draw_points(
         handles.append(Line2D([], [], linestyle="", markersize=6, label=names[category], **style))
     bare(ax)
     return handles
+
+
+def legend_handles(names: Sequence[str]) -> list[Line2D]:
+    """Handles of all categories as `scatter_map` draws them without colors of the caller's own."""
+    return [
+        Line2D(
+            [], [], linestyle="", markersize=6, label=name, color=color,
+            marker=MARKERS[place // len(OKABE_ITO) % len(MARKERS)],
+        )
+        for place, (name, color) in enumerate(zip(names, category_colors(len(names)), strict=True))
+    ]  # fmt: skip
 
 
 def _wants_legend(legend: bool | None, handles: Sequence[Line2D]) -> bool:
