@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,8 +12,8 @@ from torch.nn import functional as F
 from dnalib.clustering import Clustering, align, kmeans
 from dnalib.training import CoarseCrossEntropy, Objective, Step, Task, TrainingConfig
 
-ROW_LENGTH = 0.1
-"""Length of the classifier's rows at their start."""
+ROW_RATE = 10.0
+"""Multiple of the learning rate for the classifier's rows."""
 
 STARTS = 3
 """k-means starts before each epoch; what one start misses, the next epoch's may find."""
@@ -22,8 +24,8 @@ class PseudoLabels(nn.Module):
 
     The classifier's logits are cosines over a temperature, and its rows start in the directions
     of the centers: a random linear layer, as in the released codes, has hundreds of epochs to
-    settle in, where here an epoch is some hundred steps. The rows are kept short, because a step
-    of the optimizer turns a short one farther.
+    settle in, where here an epoch is some hundred steps. They learn at `ROW_RATE` times the rate,
+    since the centers that they follow move at once.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ class PseudoLabels(nn.Module):
     @torch.no_grad()
     def restart(self) -> None:
         """Turn the classifier's rows to the centers."""
-        self.rows.copy_(ROW_LENGTH * F.normalize(self.centers))
+        self.rows.copy_(F.normalize(self.centers))
 
     def forward(self, queries: Tensor) -> Tensor:
         """Return logits ``(b, n_clusters)`` of unit ``queries (b, d)``."""
@@ -70,6 +72,7 @@ class DeepClusterObjective(Objective):
     """
 
     needs_neighbors = True
+    rate_factors = MappingProxyType({"pseudo.rows": ROW_RATE})
 
     def __init__(self, task: Task, config: TrainingConfig):
         super().__init__()
@@ -99,6 +102,7 @@ class DeepAlignedObjective(CoarseCrossEntropy):
     """
 
     needs_neighbors = True
+    rate_factors = MappingProxyType({"pseudo.rows": ROW_RATE})
 
     def __init__(self, task: Task, config: TrainingConfig):
         super().__init__(task, config)
