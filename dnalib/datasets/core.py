@@ -95,6 +95,27 @@ class CoarseDataset:
         """
         return self.kind == "text" and not self.provenance.get("third_party", False)
 
+    def frame(self) -> pd.DataFrame:
+        """Return all texts as a table: ``text``, ``coarse`` and, where known, ``fine``, by name.
+
+        Train comes first, then test.
+
+        Raises
+        ------
+        ValueError
+            When the inputs are no texts.
+        """
+        if self.kind != "text":
+            raise ValueError(f"{self.name} holds {self.kind}s, expected texts: choose another one")
+        parts = (self.train, self.test)
+        columns = {
+            "text": [text for part in parts for text in part.inputs],
+            "coarse": [self.coarse_names[c] for part in parts for c in part.coarse],
+        }
+        if self.fine_names is not None:
+            columns["fine"] = [self.fine_names[f] for part in parts for f in part.fine]
+        return pd.DataFrame(columns)
+
     def summary(self) -> pd.DataFrame:
         """Return one row for each split: how much there is of what.
 

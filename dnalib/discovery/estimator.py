@@ -39,7 +39,7 @@ from dnalib.progress import progress_bar
 
 NO_TEXT = -1
 """The label of a row that holds no text."""
-FEWEST_STEPS = 240
+FEWEST_STEPS = 60
 """Training steps below which a small table gets more epochs."""
 MOST_EPOCHS = 30
 SUSPICIOUS = 0.2
@@ -477,6 +477,14 @@ class FineCategoryDiscovery(ClusterMixin, TransformerMixin, BaseEstimator):
         inside = np.flatnonzero(self.labels_ == category)
         order = inside[np.argsort(self._fitted_confidence()[inside], kind="stable")]
         return _distinct_rows(rows.texts, order)[:n]
+
+    def fitted_texts(self) -> list[str]:
+        """Return the cleaned texts of the fitted rows."""
+        return self._needs_rows("its texts").texts
+
+    def fitted_features(self) -> np.ndarray:
+        """Return the unit features (n, d) of the fitted rows; zeros without text."""
+        return self._needs_rows("its features").features
 
     def duplicates(self) -> pd.DataFrame:
         """Return fitted rows that say the same as an earlier one: ``row``, ``same_as``."""

@@ -6,6 +6,7 @@ Okabe & Ito's palette, which stays legible to color-blind readers; a method or a
 color in every figure.
 """
 
+from dnalib.plots.categories import category_bars
 from dnalib.plots.comparisons import (
     composition,
     confusion,
@@ -62,6 +63,7 @@ __all__ = [
     "against",
     "before_after",
     "boxes",
+    "category_bars",
     "category_colors",
     "circle_fields",
     "composition",
