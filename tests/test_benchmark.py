@@ -2,6 +2,8 @@
 
 import json
 import math
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,3 +158,10 @@ def test_another_encoder_has_a_row_of_its_own(tmp_path, tiny_grid):
 def test_neighbors_of_images_are_measured_as_well():
     table = neighborhoods.measure_neighbors(datasets.load("digits")).set_index("filters")
     assert 50 < table.loc["none", "precision"] < table.loc["label", "precision"] < 100
+
+
+def test_the_stored_runs_are_found_again_by_their_keys():
+    records = ResultStore(Path(__file__).parents[1] / "results" / "runs.jsonl").records()
+    for record in records:
+        cell = Cell(**{field.name: record[field.name] for field in fields(Cell)})
+        assert key_of(cell, record["config"]) == record["key"]

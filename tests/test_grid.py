@@ -21,7 +21,7 @@ CELL = Cell("digits", "embeddings", 0)
 GRID = ["--datasets", "digits", "--methods", "embeddings", "--seeds", "0", "1", "2"]
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -64,7 +64,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_doubles_nothing(traced, ad
     wait_until(lambda: victim in [mark for _, _, mark in traces(traced)[2:]])
     wait_until(lambda: not os.path.exists(f"/proc/{child}"))  # its notebook went with it
     (traced.notebooks / "go on").touch()
-    printed, errors = runner.communicate(timeout=60)
+    printed, errors = runner.communicate(timeout=180)
     assert (runner.returncode, errors) == (0, ""), printed
 
     starts = [mark for _, _, mark in traces(traced)]
@@ -134,7 +134,7 @@ def test_a_worker_with_another_library_is_refused(project, address, monkeypatch)
 def test_a_scheduler_that_is_not_there(project):
     project.notebook("00_good", METRICS)
     runner = start(project, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:9")
-    printed, sentence = runner.communicate(timeout=60)
+    printed, sentence = runner.communicate(timeout=180)
     assert (runner.returncode, printed) == (2, "")
     assert sentence.startswith("run_all.py: no dask scheduler answers at 'tcp://127.0.0.1:9'")
     assert sentence.count("\n") == 1

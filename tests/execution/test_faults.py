@@ -40,10 +40,10 @@ if not Path("go on").exists():
 """
 
 
-def start(project: Project, *arguments, **environment) -> subprocess.Popen:
-    """Start ``run_all.py`` in a process of its own."""
+def start(project: Project, *arguments, first="", **environment) -> subprocess.Popen:
+    """Start ``run_all.py`` in a process of its own, which does `first` before all else."""
     script = project.root / "run_all.py"
-    script.write_text(SCRIPT)
+    script.write_text(first + SCRIPT)
     search = [str(Path(dnalib.__file__).parents[1]), environment.pop("PYTHONPATH", "")]
     return subprocess.Popen(
         [sys.executable, script, *arguments],
@@ -71,7 +71,7 @@ def running(*command) -> list[int]:
     return [process.pid for process in alive if process.info["cmdline"] == list(command)]
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, seconds=120):
     """Wait until `condition()` holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -172,16 +172,57 @@ def test_a_full_disk(project):
         assert project.manifest()["01_good"]["outcome"] == "done"
 
 
+def test_files_that_may_not_grow(project):
+    """What a quota does, where no disk may be mounted; the kernels are under it too."""
+    largest = 2**20
+    fill = f"open(output_dir + '/big', 'wb').write(bytes({2 * largest}))"
+    project.notebook("00_fills", fill, METRICS)
+    project.notebook("01_good", METRICS)
+    project.notebook("02_prints", METRICS, f"print('x' * {2 * largest})")
+    limit = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({largest}, {largest}))"
+    runner = start(project, first=limit)
+    printed, errors = runner.communicate(timeout=120)
+    assert (runner.returncode, errors) == (1, ""), printed
+    manifest = project.manifest()
+    assert manifest["00_fills"]["outcome"] == manifest["02_prints"]["outcome"] == "failed"
+    assert manifest["00_fills"]["detail"] == "cell 3: OSError: [Errno 27] File too large"
+    assert "File too large" in manifest["02_prints"]["detail"]  # its own copy, of the runner
+    assert manifest["01_good"]["outcome"] == "done"
+    output = project.root / "outputs" / "quick"
+    assert not (output / "00_fills").exists() and not (output / "02_prints").exists()
+
+
+@contextlib.contextmanager
+def read_only(folder: Path):
+    """Yield why nothing can be written in a folder: for root it takes a disk."""
+    if os.geteuid() == 0:
+        with small_disk(folder, "ro"):
+            yield "Read-only file system"
+    else:
+        folder.mkdir(parents=True)
+        folder.chmod(0o555)
+        yield "Permission denied"
+        folder.chmod(0o755)
+
+
 def test_a_read_only_results_folder(project):
     project.notebook("00_good", METRICS)
     output = project.root / "outputs" / "quick"
-    with small_disk(output, "ro"):
+    with read_only(output) as why:
         code, printed = run(project)
         assert code == 2 and printed == (
-            f"run_all.py: the results folder {str(output)!r} cannot be used "
-            "(Read-only file system); give another with --output.\n"
+            f"run_all.py: the results folder {str(output)!r} cannot be used ({why}); give another "
+            "with --output.\n"
         )
         assert list(output.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../../00_out", "/tmp/00_out", "notebooks/00_good"])
+def test_a_name_that_would_leave_the_folder(project, name):
+    project.notebook("00_good", METRICS)
+    assert run(project, "--only", name)[0] == 2
+    assert run(project, "--profile", name)[0] == 2
+    assert sorted(path.name for path in project.root.iterdir()) == ["notebooks", "requirements.txt"]
 
 
 # Loaded by every Python under the runner: the first ports that jupyter picks are taken already.
@@ -209,7 +250,7 @@ def test_a_port_that_is_taken(project, tmp_path, times, outcome):
         clash = CLASH.format(port=taken.getsockname()[1], times=times)
         (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(clash))
         runner = start(project, PYTHONPATH=str(tmp_path))
-        printed, errors = runner.communicate(timeout=60)
+        printed, errors = runner.communicate(timeout=180)
     entry = project.manifest()["00_good"]
     assert (entry["outcome"], errors) == (outcome, "")
     if outcome == "done":
