@@ -39,8 +39,9 @@ def main() -> None:
         make_project(project)
         run_all = [sys.executable, str(project / "run_all.py"), "--cell-timeout", "600"]
         one = project / "notebooks" / "00_empty.ipynb"
-        papermill = [sys.executable, "-m", "papermill", "--no-progress-bar", "--log-level", "ERROR"]
-        papermill += [str(one), str(project / "alone.ipynb"), "-p", "output_dir", "alone"]
+        papermill = [sys.executable, "-m", "papermill", str(one), str(project / "alone.ipynb")]
+        papermill += ["--cwd", name, "-p", "output_dir", "alone"]
+        papermill += ["--no-progress-bar", "--log-level", "ERROR"]
         rows = [
             ("papermill alone, one notebook", *measure(papermill), ""),
             ("run_all.py, first run, a notebook", *measure(run_all, per=NOTEBOOKS), "<= 2.5"),
