@@ -19,6 +19,11 @@ from dnalib.plots.curves import (
     history_curves,
     lines_with_band,
 )
+from dnalib.plots.hyperbolic import (
+    geodesic,
+    poincare_tree,
+    tree_layout,
+)
 from dnalib.plots.images import histograms, image_rows
 from dnalib.plots.maps import (
     before_after,
@@ -71,6 +76,7 @@ __all__ = [
     "describe",
     "filter_bars",
     "filter_key",
+    "geodesic",
     "histograms",
     "history_curves",
     "image_rows",
@@ -79,12 +85,14 @@ __all__ = [
     "neighbor_profile",
     "neighbor_sketch",
     "neighborhood_sketch",
+    "poincare_tree",
     "project",
     "scatter_map",
     "score_bars",
     "score_dots",
     "score_time",
     "spokes",
+    "tree_layout",
     "two_colorings",
     "use_style",
 ]
