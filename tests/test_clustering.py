@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from dnalib.clustering import (
     Clustering,
@@ -197,6 +199,25 @@ def test_kmeans_repeats_with_its_seed():
     first, second = (kmeans(features, 12, n_init=2, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first.labels, second.labels)
     assert first.inertia == second.inertia
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.integers(2, 300), st.integers(1, 20), st.integers(1, 12), st.integers(1, 4),
+    st.integers(0, 999), st.sampled_from([np.float32, np.float64, np.int64]),
+)  # fmt: skip
+def test_kmeans_is_scikit_learns_with_the_starts_drawn_together(
+    n, d, clusters, n_init, seed, dtype
+):
+    features = np.random.default_rng(seed).normal(scale=5, size=(n, d)).astype(dtype)
+    clusters = min(clusters, len(np.unique(features, axis=0)))
+    plain = KMeans(clusters, n_init=n_init, random_state=seed)
+    with threadpool_limits(limits=1, user_api="openmp"):
+        plain.fit(features)
+    found = kmeans(features, clusters, n_init=n_init, seed=seed)
+    np.testing.assert_array_equal(found.labels, plain.labels_)
+    np.testing.assert_array_equal(found.centers, plain.cluster_centers_)
+    assert found.inertia == plain.inertia_
 
 
 def test_kmeans_single_cluster_is_the_mean():

@@ -9,6 +9,8 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from dnalib.clustering.starts import starting_rows
+
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
@@ -70,10 +72,12 @@ def kmeans(features: ArrayLike, n_clusters: int, *, n_init: int = 20, seed: int 
             f"n_clusters={n_clusters} was asked of {len(features)} rows, but k-means needs between "
             "1 cluster and as many as there are rows: choose a smaller number or give more rows."
         )
+    starts = iter(starting_rows(features, n_clusters, n_init, seed))
+    model = KMeans(n_clusters, init=lambda rows, *_, **__: rows[next(starts)], n_init=n_init)
     # Several threads add partial sums in whichever order they finish, so that more than two of
     # them would not give the same numbers twice.
     with threadpool_limits(limits=1, user_api="openmp"):
-        model = KMeans(n_clusters=n_clusters, n_init=n_init, random_state=seed).fit(features)
+        model.fit(features)
     return Clustering(model.labels_.astype(np.int64), model.cluster_centers_, float(model.inertia_))
 
 
