@@ -170,7 +170,10 @@ def _mutual_places(indices: np.ndarray) -> np.ndarray:
         raise ValueError("a row of indices lists a text twice: expected k different neighbors")
     by_row.data += 1  # a product of 0 would look like no entry
     listed.data[:] = 1
-    return by_row.multiply(listed.T).data - 1
+    reversed_pairs, step = listed.T, -(-n // 8)
+    blocks = [slice(first, first + step) for first in range(0, n, step)]
+    # An eighth at a time: the product first takes twice the memory that it needs.
+    return np.concatenate([by_row[b].multiply(reversed_pairs[b]).data for b in blocks]) - 1
 
 
 def rank_filter(indices: np.ndarray, features: np.ndarray, m: int = 5) -> np.ndarray:

@@ -1,0 +1,56 @@
+"""Every benchmark script runs at its quick size and prints what it claims to print."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = sorted(p.name for p in BENCHMARKS.glob("*.py") if p.name != "common.py")
+
+
+def printed_by(script, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setattr(sys, "argv", [script, "--quick"])
+    runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_every_script_is_in_the_page_and_here():
+    page = (BENCHMARKS / "README.md").read_text("utf-8")
+    assert all(f"`{script}`" in page for script in SCRIPTS)
+    tested = re.findall(r'printed_by\("(\w+\.py)"', Path(__file__).read_text("utf-8"))
+    assert sorted(tested) == SCRIPTS
+
+
+def test_mining_equals_the_released_algorithm(monkeypatch, capsys):
+    printed = printed_by("mining_and_filters.py", monkeypatch, capsys)
+    assert "released loop's: True" in printed
+    assert "released mask: True" in printed
+    assert "all three filters" in printed
+
+
+def test_search_reports_recall_and_growth(monkeypatch, capsys):
+    printed = printed_by("search.py", monkeypatch, capsys)
+    assert "recall on the sample" in printed
+    assert re.search(r"grow as n to the -?\d", printed)
+
+
+def test_the_loss_is_compared_with_bare_products(monkeypatch, capsys):
+    printed = printed_by("loss.py", monkeypatch, capsys)
+    assert re.search(r"\| bare products \|.*\| 1 \|", printed)
+    assert printed.count("Sampled denominator") == 2
+
+
+def test_kmeans_finds_what_scikit_learn_finds(monkeypatch, capsys):
+    printed = printed_by("kmeans.py", monkeypatch, capsys)
+    assert "dnalib's labels are scikit-learn's: True" in printed
+
+
+@pytest.mark.slow
+def test_the_profile_names_the_functions_of_the_loop(monkeypatch, capsys):
+    printed = printed_by("profile_run.py", monkeypatch, capsys)
+    assert "training/loop: fit" in printed
+    assert "Time spent in single operations" in printed
