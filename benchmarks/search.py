@@ -50,8 +50,14 @@ def share_found(found: np.ndarray, true: np.ndarray) -> float:
 
 def main() -> None:
     """Print the table and the exponents."""
-    options = parse(__doc__.splitlines()[0], largest=100_000, k=50, exact_up_to=30_000)
-    sizes = (2000, 4000) if options.quick else [n for n in SIZES if n <= options.largest]
+    options = parse(
+        __doc__.splitlines()[0], smallest=10_000, largest=100_000, k=50, exact_up_to=30_000
+    )
+    sizes = (
+        (2000, 4000)
+        if options.quick
+        else [n for n in SIZES if options.smallest <= n <= options.largest]
+    )
     show_machine()
     rows = {}
     for n in sizes:
@@ -59,9 +65,10 @@ def main() -> None:
         print(f"n = {n:,}: {rows[f'{n:,}']}", flush=True)
     table = pd.DataFrame(rows).T.rename_axis("n")
     show(f"Search: d = 384, k = {options.k}", table)
-    slope = np.polyfit(np.log(sizes), np.log(table["CPU s"]), 1)[0]
-    print(f"\nCPU seconds of the approximate search grow as n to the {slope:.2f};")
-    print(f"dnalib searches exactly up to {search.EXACT_UP_TO:,} rows (always, on a GPU).")
+    if len(sizes) > 1:
+        slope = np.polyfit(np.log(sizes), np.log(table["CPU s"]), 1)[0]
+        print(f"\nCPU seconds of the approximate search grow as n to the {slope:.2f}.")
+    print(f"\ndnalib searches exactly up to {search.EXACT_UP_TO:,} rows (always, on a GPU).")
 
 
 if __name__ == "__main__":
