@@ -8,7 +8,17 @@ def starting_rows(features: np.ndarray, n_clusters: int, n_init: int, seed: int)
 
     There every start compares the candidates for each next center with all rows on its own, and
     that is most of the time of k-means. Here all starts choose their next center together, so that
-    their comparisons are one large matrix product, a few times faster.
+    their comparisons are one large matrix product. Same seed, same rows: a test compares.
+
+    Parameters
+    ----------
+    features : ndarray (n, d)
+    n_clusters, n_init, seed : int
+        As in `dnalib.clustering.kmeans`.
+
+    References
+    ----------
+    Arthur & Vassilvitskii, k-means++: The Advantages of Careful Seeding, SODA 2007.
     """
     features = np.ascontiguousarray(features)
     features = features if features.dtype == np.float32 else features.astype(np.float64)
