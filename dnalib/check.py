@@ -19,7 +19,7 @@ from dnalib.environment import (
 from dnalib.files import cache_dir
 from dnalib.minilm import SHA256, minilm_folder
 
-OPTIONAL_DATA = ("clinc150", "hwu64", "wos")
+OPTIONAL_DATA = ("clinc150", "hwu64", "wos", "mnist_t10k", "omniglot", "cifar10")
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 
@@ -105,7 +105,8 @@ def data() -> Iterator[Finding]:
     yield True, "Data pydocs, digits: come with the packages"
     for name in OPTIONAL_DATA:
         places = [folder / name for folder in _data_folders() if (folder / name).is_dir()]
-        where = f"found in {places[0]}" if places else "not found; optional, fetched when asked for"
+        missing = "not found; optional, dnalib.datasets.load fetches it or says how to get it"
+        where = f"found in {places[0]}" if places else missing
         yield True, f"Data {name}: {where}"
 
 

@@ -70,6 +70,7 @@ def test_results_are_kept_row_by_row_and_made_once(parts, tmp_path, monkeypatch,
         ["pixels", 0], ["pixels", 1], ["untrained", 0], ["untrained", 1]
     ]  # fmt: skip
     main(arguments)
+    main([*arguments, "--variants", "isif"])  # makes no sense for these images, says variants_for
     assert capsys.readouterr().out == ""
 
 

@@ -221,10 +221,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m dnalib.benchmark.instances")
     parser.add_argument("datasets", nargs="+", choices=SETTINGS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--output", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
     parts = [prepare(name) for name in asked.datasets]
-    for variant, seed, (seen, unseen) in product(VARIANTS, asked.seeds, parts):
+    for variant, seed, (seen, unseen) in product(asked.variants, asked.seeds, parts):
         if variant in variants_for(seen):
             _measure_missing(asked.output, seen, unseen, variant, seed)
 
