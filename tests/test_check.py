@@ -99,7 +99,7 @@ def test_little_memory_fails(monkeypatch):
 )
 def test_unknown_commands_are_refused_in_one_sentence(capsys, arguments, start):
     assert main(arguments) == 2
-    assert capsys.readouterr().err == f"{start}python -m dnalib check | benchmark\n"
+    assert capsys.readouterr().err == f"{start}python -m dnalib check | benchmark | book\n"
 
 
 def test_the_command_exists():
