@@ -33,7 +33,7 @@ from dnalib.discovery.edits import (
 )
 from dnalib.discovery.texts import Rows, check_lengths, clean_all, plain_labels, prepare
 from dnalib.encoders import encode
-from dnalib.methods import run
+from dnalib.methods import get_method, run
 from dnalib.naming import name_clusters
 from dnalib.progress import progress_bar
 
@@ -208,7 +208,9 @@ class FineCategoryDiscovery(ClusterMixin, TransformerMixin, BaseEstimator):
         first = self._numbers(embeddings, dataset.train.coarse, wanted)
         expected = sum(first.values())
         trained = self._train(_as_dataset(rows, chosen, expected), self.method, expected)
-        numbers = self._numbers(trained.train_features, dataset.train.coarse, wanted)
+        is_trained = get_method(self.method).objective is not None
+        rule = "silhouette" if is_trained else "communities"
+        numbers = self._numbers(trained.train_features, dataset.train.coarse, wanted, rule)
 
         self.parent_names_ = rows.parents
         self._keep_encoder(trained.encoder)
@@ -572,8 +574,12 @@ class FineCategoryDiscovery(ClusterMixin, TransformerMixin, BaseEstimator):
         return features
 
     def _numbers(
-        self, features: np.ndarray, coarse: np.ndarray, wanted: int | dict[int, int]
-    ) -> int | dict[int, int]:
+        self,
+        features: np.ndarray,
+        coarse: np.ndarray,
+        wanted: int | dict[int, int],
+        rule: str = "communities",
+    ) -> dict[int, int]:
         """Return categories of each class: as wanted, estimated on `features` where not said."""
         self._estimates: dict[int, NumberEstimate] = {}
         if isinstance(wanted, int):
@@ -583,7 +589,9 @@ class FineCategoryDiscovery(ClusterMixin, TransformerMixin, BaseEstimator):
         for parent in np.unique(coarse).tolist():
             if parent not in wanted:
                 inside = features[coarse == parent]
-                self._estimates[parent] = estimate_n_clusters(inside, seed=self.seed)
+                self._estimates[parent] = estimate_n_clusters(
+                    inside, rule=rule, seed=self.seed
+                )
                 numbers[parent] = min(self._estimates[parent].estimate, len(inside))
         return numbers
 
