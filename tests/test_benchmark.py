@@ -10,9 +10,10 @@ import pytest
 
 from dnalib import benchmark, datasets
 from dnalib.benchmark import Cell, ResultStore, command, grid, key_of, measure_cell, neighborhoods
-from dnalib.benchmark import run_grid, summarize
+from dnalib.benchmark import newest_runs, run_grid, summarize
 from dnalib.benchmark.tables import refresh
 from dnalib.methods import get_method, resolve_config
+from dnalib.training import TrainingConfig
 from tests.helpers import make_texts
 
 
@@ -165,3 +166,13 @@ def test_the_stored_runs_are_found_again_by_their_keys():
     for record in records:
         cell = Cell(**{field.name: record[field.name] for field in fields(Cell)})
         assert key_of(cell, record["config"]) == record["key"]
+
+
+def test_the_newest_runs_of_a_dataset_are_those_of_the_newest_settings(tmp_path, tiny_grid):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    run_grid([Cell("topics", "dna", 0)], store, epochs=1)
+    run_grid([Cell("topics", "dna", 1), Cell("topics", "dna", 0), Cell("other", "dna", 0)], store)
+    run_grid([Cell("topics", "dna", 0, "bert")], store)
+    runs = newest_runs(store.records(), "topics")
+    assert [record["seed"] for record in runs["dna"]] == [0, 1]
+    assert {record["config"]["epochs"] for record in runs["dna"]} == {TrainingConfig().epochs}

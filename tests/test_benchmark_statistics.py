@@ -7,6 +7,7 @@ from dnalib import datasets
 from dnalib.benchmark.labels import read_labels, write_labels
 from dnalib.benchmark.statistics import (
     correctness,
+    differences,
     paired_bootstrap,
     score_categories,
     split_spread,
@@ -53,6 +54,23 @@ def test_no_difference_is_found_where_there_is_none():
 def test_unpaired_methods_are_refused():
     with pytest.raises(ValueError, match=r"shapes \(2, 5\) and \(3, 5\): expected the same"):
         paired_bootstrap(np.ones((2, 5)), np.ones((3, 5)))
+
+
+def test_methods_are_compared_on_the_seeds_they_share():
+    def run(seed, *predictions):
+        return {"key": "k", "seed": seed, "predictions": list(predictions)}
+
+    runs = {
+        "base": [run(0, 0, 1, 1, 0), run(1, 0, 1, 1, 0)],
+        "good": [run(1, 0, 1, 0, 1), run(2, 1, 0, 1, 0)],
+        "bad": [run(0, 1, 0, 1, 0)],
+        "elsewhere": [run(7, 0, 0, 0, 0)],
+    }
+    table = differences(runs, [0, 1, 0, 1], against="base")
+    assert table["method"].tolist() == ["good", "bad"]
+    assert table["difference"].tolist() == [50, -50]
+    assert table["seeds"].tolist() == [1, 1]
+    assert table.loc[0, "low"] < 50 < table.loc[0, "high"]
 
 
 def test_spread_of_kmeans_and_of_training_are_told_apart():

@@ -614,3 +614,14 @@ def test_score_bars_show_mean_and_range_of_every_method_and_dataset():
     assert len(fig.axes[3].get_lines()) == 1 and not fig.axes[1].get_lines()
     with pytest.raises(ValueError, match="no column 'object_acc'"):
         plots.score_bars(pd.DataFrame(rows).drop(columns="object_acc"), scores)
+
+
+def test_differences_are_drawn_with_their_intervals():
+    frame = pd.DataFrame(
+        {"method": ["dna", "star"], "difference": [4.0, -1.0], "low": [2, -3], "high": [6, 1]}
+    )
+    (ax,) = plots.difference_dots(frame, against="embeddings").axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["dna", "star"]
+    spans = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
+    assert spans == [[2, 6], [-3, 1]]
+    assert ax.get_xlabel() == "ACC less that of embeddings (points)"

@@ -17,7 +17,7 @@ from dnalib.benchmark.grid import run_grid
 from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.neighborhoods import measure_neighbors
 from dnalib.benchmark.store import ResultStore
-from dnalib.benchmark.summary import summarize
+from dnalib.benchmark.summary import newest_runs, summarize
 from dnalib.benchmark.tables import neighbors_markdown, read_published, results_markdown
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "measure_cell",
     "measure_neighbors",
     "neighbors_markdown",
+    "newest_runs",
     "read_published",
     "results_markdown",
     "run_grid",

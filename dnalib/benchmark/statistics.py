@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +103,42 @@ def _draw(gaps: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=draws) / n_seeds
     texts = rng.multinomial(n, np.full(n, 1 / n), size=draws) / n
     return np.einsum("ds,sn,dn->d", seeds, gaps, texts, optimize=True)
+
+
+def differences(runs: Mapping[str, Sequence[dict]], fine: ArrayLike, against: str) -> pd.DataFrame:
+    """Compare every method with one of them, on the seeds that both have.
+
+    Parameters
+    ----------
+    runs : mapping of str to sequence of dict
+        Name of each method to its runs on one dataset.
+    fine : array_like of int, shape (n,)
+        True categories of the test texts.
+    against : str
+        The method that the others are compared with.
+
+    Returns
+    -------
+    DataFrame
+        Columns method, seeds (how many both have), difference, low, high, p: see `Difference`;
+        the largest difference first. A method without a seed in common is left out.
+    """
+    rows = []
+    for method, records in runs.items():
+        pairs = _same_seeds(records, runs[against])
+        if method == against or not pairs:
+            continue
+        one, other = (correctness(side, fine) for side in zip(*pairs, strict=True))
+        found = paired_bootstrap(one, other)
+        rows.append([method, len(pairs), found.mean, found.low, found.high, found.p])
+    columns = ["method", "seeds", "difference", "low", "high", "p"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values("difference", ascending=False, ignore_index=True)
+
+
+def _same_seeds(one: Sequence[dict], other: Sequence[dict]) -> list[tuple[dict, dict]]:
+    by_seed = {record["seed"]: record for record in other}
+    return [(record, by_seed[record["seed"]]) for record in one if record["seed"] in by_seed]
 
 
 def split_spread(records: Sequence[dict]) -> dict[str, float]:

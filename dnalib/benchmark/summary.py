@@ -37,6 +37,27 @@ def summarize(records: Sequence[dict]) -> pd.DataFrame:
     return table.sort_values(["dataset", "acc"], ignore_index=True) if rows else table
 
 
+def newest_runs(records: Sequence[dict], dataset: str) -> dict[str, list[dict]]:
+    """Return the runs of each method on one dataset: of its newest settings, in order of seeds.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        Lines of a `ResultStore`.
+    dataset : str
+        Runs of other datasets, and runs with other encoders than the default, are left out.
+    """
+    runs = [r for r in records if (r["dataset"], r["encoder"]) == (dataset, "minilm")]
+    newest = {record["method"]: _setting(record) for record in runs}
+    return {
+        method: sorted(
+            (r for r in runs if r["method"] == method and _setting(r) == setting),
+            key=lambda record: record["seed"],
+        )
+        for method, setting in newest.items()
+    }
+
+
 def _row_of(record: dict) -> tuple[str, str, str]:
     return record["dataset"], record["method"], record["encoder"]
 

@@ -10,6 +10,7 @@ from dnalib.plots.categories import category_bars
 from dnalib.plots.comparisons import (
     composition,
     confusion,
+    difference_dots,
     filter_bars,
     score_bars,
     score_dots,
@@ -74,6 +75,7 @@ __all__ = [
     "composition",
     "confusion",
     "describe",
+    "difference_dots",
     "filter_bars",
     "filter_key",
     "geodesic",

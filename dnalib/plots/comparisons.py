@@ -241,6 +241,47 @@ def score_bars(
     return fig
 
 
+def difference_dots(
+    frame: pd.DataFrame, *, against: str, score: str = "ACC", title: str | None = None
+) -> Figure:
+    """Differences from one method, each a dot with its interval; 0 is no difference.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns ``method``, ``difference``, ``low`` and ``high`` in points; drawn from the top.
+    against : str
+        What the others are compared with.
+    score : str, default "ACC"
+        Of which score.
+    title : str, optional
+        What the differences show.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    require_columns(frame, ("method", "difference", "low", "high"))
+    fig, ax = plt.subplots(figsize=(7.5, 1.3 + 0.34 * len(frame)), layout="constrained")
+    colors = list(named_colors(list(frame["method"])).values())
+    places = np.arange(len(frame))
+    ax.axvline(0, color=DARK, linewidth=1)
+    ax.hlines(places, frame["low"], frame["high"], colors=colors, linewidth=2.5, alpha=0.5)
+    ax.scatter(frame["difference"], places, c=colors, s=55, zorder=3)
+    ax.set_yticks(places, frame["method"])
+    ax.set_ylim(len(frame) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(True, axis="x")
+    ax.set_xlabel(f"{score} less that of {against} (points)")
+    set_title(ax, title)
+    return fig
+
+
 def score_time(
     frame: pd.DataFrame,
     score: str = "acc",
