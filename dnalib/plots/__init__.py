@@ -34,6 +34,7 @@ from dnalib.plots.maps import (
     two_colorings,
 )
 from dnalib.plots.neighbors import (
+    filter_view,
     neighbor_profile,
     neighbor_sketch,
 )
@@ -54,6 +55,7 @@ from dnalib.plots.theory import (
     against,
     boxes,
     circle_fields,
+    loss_around,
     neighborhood_sketch,
     spokes,
 )
@@ -78,12 +80,14 @@ __all__ = [
     "difference_dots",
     "filter_bars",
     "filter_key",
+    "filter_view",
     "geodesic",
     "histograms",
     "history_curves",
     "image_rows",
     "labeled_map",
     "lines_with_band",
+    "loss_around",
     "neighbor_profile",
     "neighbor_sketch",
     "neighborhood_sketch",

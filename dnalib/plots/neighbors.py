@@ -144,3 +144,79 @@ def neighbor_profile(
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     set_title(ax, title)
     return fig
+
+
+def filter_view(
+    before: float,
+    after: float,
+    kept: float,
+    similarities: ArrayLike,
+    keep: ArrayLike,
+    right: ArrayLike,
+    name: str,
+) -> Figure:
+    """What filters do to all neighbors, and the neighbors of one query around it.
+
+    Parameters
+    ----------
+    before, after : float
+        Precision of all neighbors before and after filtering, in [0, 1]; ``after`` may be NaN.
+    kept : float
+        Share of the neighbors kept, in [0, 1].
+    similarities : array_like, shape (k,)
+        Inner products of one query with its neighbors, most similar first.
+    keep, right : array_like of bool, shape (k,)
+        Whether each of them is kept, and whether it is of the query's fine category.
+    name : str
+        The query's fine category.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, (bars, around) = plt.subplots(
+        1, 2, figsize=(8.6, 3.7), width_ratios=(1, 1.25), layout="constrained"
+    )
+    shares = {"precision before": before, "precision after": after, "neighbors kept": kept}
+    heights = np.nan_to_num(list(shares.values()))
+    bars.barh(list(shares), heights, color=[GRAY, OKABE_ITO[0], OKABE_ITO[1]], height=0.6)
+    for place, share in enumerate(shares.values()):
+        text = "nothing is kept" if np.isnan(share) else f"{share:.1%}"
+        bars.annotate(
+            text, (np.nan_to_num(share), place), xytext=(4, 0), textcoords="offset points",
+            va="center", fontsize=9,
+        )  # fmt: skip
+    bars.set(xlim=(0, 1.22), xticks=(0, 0.5, 1))
+    bars.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    bars.invert_yaxis()
+    bars.tick_params(axis="y", length=0)
+    set_title(bars, "All texts", share=0.4)
+    _draw_around(around, np.asarray(similarities), np.asarray(keep), np.asarray(right))
+    n_right = int((np.asarray(keep) & np.asarray(right)).sum())
+    set_title(around, f"One of {name}: {n_right} of {int(np.sum(keep))} kept are right", share=0.55)
+    return fig
+
+
+def _draw_around(
+    ax: Axes, similarities: np.ndarray, keep: np.ndarray, right: np.ndarray
+) -> None:
+    """The query in the middle, neighbors clockwise by rank, nearer the more similar they are."""
+    radii = 1 - similarities
+    radii = 0.25 + 0.75 * (radii - radii.min()) / max(np.ptp(radii), 1e-9)
+    angles = np.pi / 2 - 2 * np.pi * np.arange(len(radii)) / len(radii)
+    places = radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for place in places[keep]:
+        ax.plot([0, place[0]], [0, place[1]], color="#CCCCCC", linewidth=1, zorder=1)
+    for is_kept, is_right in ((True, True), (True, False), (False, True), (False, False)):
+        chosen = (keep == is_kept) & (right == is_right)
+        color = OKABE_ITO[0] if is_right else OKABE_ITO[5]
+        label = f"{'kept' if is_kept else 'filtered out'}, {'right' if is_right else 'wrong'}"
+        ax.scatter(
+            *places[chosen].T, s=38, marker="o" if is_right else "^", edgecolor=color,
+            facecolor=color if is_kept else "white", label=label, zorder=2,
+        )  # fmt: skip
+    ax.plot(0, 0, "D", color=DARK, markersize=8, zorder=3)
+    bare(ax)
+    ax.set_aspect("equal", adjustable="box")
+    ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

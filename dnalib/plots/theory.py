@@ -98,6 +98,61 @@ def circle_fields(
     return fig
 
 
+def loss_around(
+    angles: ArrayLike,
+    terms: Mapping[str, ArrayLike],
+    query: float,
+    force: ArrayLike,
+    positives: ArrayLike,
+    others: ArrayLike,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """A query on the circle with the force on it, and the terms of its loss all around the circle.
+
+    Parameters
+    ----------
+    angles : array_like, shape (n,)
+        Places of a query, in degrees, increasing.
+    terms : mapping of str to array_like, shape (n,)
+        Value of each term with the query there; each is drawn less its least value, so that
+        shapes can be compared.
+    query : float
+        Where the query is now, in degrees.
+    force : array_like, shape (2,)
+        Downhill direction at the query.
+    positives, others : array_like, shape (p, 2) and (m, 2)
+        Keys, as in `neighborhood_sketch`.
+    title : str, optional
+        What is seen at this place.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, (left, right) = plt.subplots(
+        1, 2, figsize=(9.4, 4.0), width_ratios=(1, 1.35), layout="constrained"
+    )
+    place = np.array([np.cos(np.deg2rad(query)), np.sin(np.deg2rad(query))])
+    _circle(left, positives, others)
+    left.plot(*place, "D", color=DARK, markersize=9, label="query $q$", zorder=4)
+    left.annotate(
+        "", place + np.asarray(force), place, zorder=5,
+        arrowprops={"arrowstyle": "-|>", "color": OKABE_ITO[5], "linewidth": 2},
+    )  # fmt: skip
+    left.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6))
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2)
+    for (name, values), color in zip(terms.items(), OKABE_ITO, strict=False):
+        values = np.asarray(values) - np.min(values)
+        right.plot(angles, values, color=color, label=name)
+        right.plot(query, np.interp(query, angles, values), "o", color=color)
+    right.axvline(query, color=DARK, linewidth=1, linestyle=":")
+    right.set(xlabel="Place of the query (degrees)", ylabel="Less its least value")
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+    set_figure_title(fig, title)
+    return fig
+
+
 def _circle(ax: Axes, positives: ArrayLike, others: ArrayLike) -> None:
     """The unit circle with keys on it and the center of the positives inside."""
     ax.add_patch(plt.Circle((0, 0), 1, fill=False, edgecolor="#CCCCCC", linewidth=1))
