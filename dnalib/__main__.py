@@ -1,9 +1,9 @@
-"""The commands: ``python -m dnalib check``, ``benchmark`` and ``book``."""
+"""The commands: ``python -m dnalib check``, ``benchmark``, ``book`` and ``students``."""
 
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("check", "benchmark", "book")
+COMMANDS = ("check", "benchmark", "book", "students")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,6 +22,10 @@ def main(arguments: Sequence[str]) -> int:
         from dnalib.book import main as book
 
         return book(rest)
+    if command == "students":
+        from dnalib.execution.students import main as students
+
+        return students(rest)
     given = " ".join(arguments)
     what = f"Unknown command {given!r}" if given else "No command given"
     print(f"{what}; use: python -m dnalib {' | '.join(COMMANDS)}", file=sys.stderr)
