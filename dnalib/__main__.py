@@ -1,9 +1,9 @@
-"""The commands: ``python -m dnalib check``, ``benchmark``, ``book`` and ``students``."""
+"""The commands: ``python -m dnalib check``, ``benchmark``, ``refresh``, ``book``, ``students``."""
 
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("check", "benchmark", "book", "students")
+COMMANDS = ("check", "benchmark", "refresh", "book", "students")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,6 +18,10 @@ def main(arguments: Sequence[str]) -> int:
         from dnalib.benchmark import main as benchmark
 
         return benchmark(rest)
+    if command == "refresh":
+        from dnalib.execution.refresh import main as refresh
+
+        return refresh(rest)
     if command == "book":
         from dnalib.book import main as book
 

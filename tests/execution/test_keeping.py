@@ -7,6 +7,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from dnalib.execution import keeping
 from dnalib.execution.keeping import keep_outputs, outputs_are_of
 from dnalib.execution.notebooks import read
+from dnalib.execution.refresh import refresh
+from tests.execution.conftest import METRICS
 
 
 def cells(source="x"):
@@ -74,3 +76,21 @@ def test_a_notebook_that_grows_too_large_is_refused_and_left_as_it_was(tmp_path,
     with pytest.raises(ValueError, match="bytes with its outputs: expected at most 100; draw"):
         keep_outputs(notebook, executed(tmp_path))
     assert notebook.read_bytes() == before
+
+
+def test_refreshing_runs_the_notebooks_and_keeps_their_outputs(project):
+    project.notebook("00_a", METRICS, "print('seen', seed)")
+    path = project.notebooks / "00_a.ipynb"
+    assert refresh(project.root) == 0
+    assert outputs_are_of(read(path)) and "seen 0" in path.read_text()
+    kept = path.read_bytes()
+    assert refresh(project.root) == 0  # up to date: outputs do not change the source
+    assert path.read_bytes() == kept
+
+
+def test_nothing_is_kept_when_a_notebook_fails(project):
+    project.notebook("00_a", METRICS)
+    project.notebook("01_b", METRICS, "1 / 0")
+    before = {path: path.read_bytes() for path in project.notebooks.glob("*.ipynb")}
+    assert refresh(project.root) != 0
+    assert {path: path.read_bytes() for path in before} == before
