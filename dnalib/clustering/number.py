@@ -48,13 +48,14 @@ def estimate_n_clusters(
     "communities" joins two rows as strongly as their lists of nearest neighbors overlap (Jarvis &
     Patrick 1973) and cuts this graph by modularity (Louvain, Blondel et al. 2008), which settles
     the number of parts by itself; the estimate is the median over subsamples, the interval spans
-    these and neighborhoods half and twice as large. "silhouette" takes the number with the largest
-    mean silhouette (Rousseeuw 1987); the interval spans every number whose silhouette is not
-    plainly smaller (two standard errors of the difference), and the number of communities.
+    these and neighborhoods half and twice as large. "silhouette" moves that number into the range
+    of numbers whose mean silhouette (Rousseeuw 1987) is not plainly below the largest (two standard
+    errors of the difference); the interval spans that range and the number of communities. With
+    few rows the range is wide and the graph decides, with many the silhouette.
 
     Which to take depends on the features (``results/n_fine.csv``). On embeddings as they come
     groups are loose and the silhouette says several times too many; once training has drawn groups
-    together it is the better of the two: 60 for HWU64's 64 intents, where communities are 99.
+    together its largest value alone is at 60 for HWU64's 64 intents, where communities are 99.
 
     What a category is remains a matter of taste. A class that is one round cloud is cut into a few
     parts all the same, for random graphs have communities too.
@@ -99,8 +100,9 @@ def estimate_n_clusters(
     best = silhouettes.mean(axis=1).argmax()
     loss = silhouettes[best] - silhouettes
     ties = tried[loss.mean(axis=1) <= 2 * loss.std(axis=1) / np.sqrt(len(features))]
+    estimate = int(np.clip(by_graph.estimate, ties.min(), ties.max()))
     low, high = min(*ties, by_graph.estimate), max(*ties, by_graph.estimate)
-    return NumberEstimate(int(tried[best]), int(low), int(high))
+    return NumberEstimate(estimate, int(low), int(high))
 
 
 def _some_rows(features: ArrayLike, seed: int) -> np.ndarray:
