@@ -8,6 +8,7 @@ import pytest
 
 from dnalib.benchmark import instances
 from dnalib.benchmark.instances import (
+    SETTINGS,
     VARIANTS,
     Setting,
     main,
@@ -89,3 +90,16 @@ def test_similarities_of_pairs_are_those_of_a_naive_loop(parts):
     assert of_one.shape == (len(images),) and (of_one < 1 - 1e-6).all()
     unchanged = pair_similarities(result.encoder, images, view="none")
     assert unchanged["two views of one image"] == pytest.approx(1, abs=1e-5)
+
+
+def test_results_in_the_repository_hold_what_notebook_07_says():
+    table = instances.read_results()
+    assert set(table["variant"]) <= set(VARIANTS) and set(table["dataset"]) == set(SETTINGS)
+    assert not table.duplicated(["dataset", "variant", "seed"]).any()
+    scores = table[["knn", "linear", "r1", "r2", "r4", "r8", "nmi"]]
+    assert scores.stack().between(0, 100).all() and not scores.isna().any().any()
+    knn = table.set_index(["variant", "dataset", "seed"])["knn"]
+    for dataset in SETTINGS:
+        for seed in (0, 1, 2):
+            assert knn["isif", dataset, seed] > knn["pixels", dataset, seed]
+            assert knn["isif", dataset, seed] > knn["untrained", dataset, seed]
