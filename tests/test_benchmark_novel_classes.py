@@ -121,3 +121,5 @@ def test_stored_results_are_of_the_recipes_that_stand_here():
 
 def test_an_encoder_suits_its_data():
     assert make_encoder(IMAGES, IMAGES.load(), 0).shape == (6, 6)
+    layers = replace(TEXTS, adapter=False)
+    assert make_encoder(layers, layers.load(), 0).max_length == layers.max_length

@@ -105,24 +105,22 @@ class Recipe:
         )
 
 
+_TEXTS = {
+    "learning_rate": 2e-4,
+    "rotations": None,
+    "known": 2,
+    "view_rate": 0.15,
+    "adapter": True,
+    "batch_size": 128,
+}
 RECIPES = {
     recipe.dataset: recipe
     for recipe in (
         Recipe("digits", 3e-3, rotations=4, known=20, joint=30, view_rate=0.5),
         Recipe("mnist", 3e-3, rotations=2, known=8, joint=10, view_rate=0.5, n_train=3000),
         Recipe("cifar10", 2e-3, rotations=3, known=8, joint=10, view_rate=0.7, n_train=3000),
-        Recipe(
-            "pydocs",
-            2e-4,
-            rotations=None,
-            known=2,
-            joint=6,
-            view_rate=0.15,
-            max_length=64,
-            adapter=True,
-            batch_size=128,
-        ),
-        Recipe("hwu64", 2e-4, rotations=None, known=2, joint=4, view_rate=0.15),
+        Recipe(**_TEXTS, dataset="pydocs", joint=6, max_length=64),
+        Recipe(**_TEXTS, dataset="hwu64", joint=3),
     )
 }
 """The settings of every dataset, chosen for a run of minutes on two cores."""
