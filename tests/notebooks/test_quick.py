@@ -32,12 +32,10 @@ SERIES = (
     "03_neighbor_filtering",
     "04_training_dna",
     "05_clustering_equivalence",
-    "06_full_benchmarks",
     "07_instance_spreading",
     "08_novel_class_discovery",
     "09_latent_hierarchy",
     "10_salient_features",
-    "11_paper_against_released_code",
     "12_your_own_data",
 )
 
