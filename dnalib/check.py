@@ -49,7 +49,7 @@ def check(requirements: Path = REQUIREMENTS) -> int:
 
 def findings(requirements: Path) -> Iterator[Finding]:
     """Yield (is it well, sentence) for each thing looked at, from the quick to the slow."""
-    yield python_version_ok(), f"Python {sys.version.split()[0]} (3.11 or newer is needed)"
+    yield python_version_ok(), f"Python {sys.version.split()[0]} (3.11.5 or newer is needed)"
     yield from packages(requirements)
     yield True, f"Processor: {processor()}, {cores()} cores usable"
     yield memory()

@@ -106,4 +106,4 @@ def thread_settings(threads: int) -> dict[str, str]:
 
 def python_version_ok() -> bool:
     """Say whether this Python is one that dnalib runs on."""
-    return sys.version_info >= (3, 11)
+    return sys.version_info >= (3, 11, 5)  # what some of the pinned packages ask for
