@@ -35,8 +35,9 @@ SETTINGS = {
     "html_css_files": [STYLE.name],
     "html_show_copyright": False,
     "html_show_sourcelink": False,
-    # Two classes may have an attribute of one name: such a reference leads to the first.
-    "suppress_warnings": ["ref.python"],
+    # Two classes may have an attribute of one name: such a reference leads to the first. What an
+    # estimator inherits from scikit-learn refers to scikit-learn's own pages.
+    "suppress_warnings": ["ref.python", "ref.ref", "ref.term"],
     # Pages opened from disk may not fetch one another.
     "html_show_search_summary": False,
 }  # fmt: skip

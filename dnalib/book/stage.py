@@ -39,6 +39,8 @@ def stage(root: Path, folder: Path) -> None:
     notebooks = discover(root / "notebooks")
     for notebook in notebooks:
         shutil.copy(notebook.path, folder)
+    shutil.copytree(root / "notebooks" / "solutions", folder / "solutions")
+    solutions = [f"solutions/{path.stem}" for path in sorted((folder / "solutions").iterdir())]
     pages = [name for name in PAGES if (root / "docs" / f"{name}.md").exists()]
     for name in pages:
         text = (root / "docs" / f"{name}.md").read_text("utf-8")
@@ -46,7 +48,7 @@ def stage(root: Path, folder: Path) -> None:
     shutil.copy(root / "docs" / "before_after.png", folder)
     readme = (root / "README.md").read_text("utf-8")
     (folder / "results.md").write_text(_relink(_results(readme)), "utf-8")
-    (folder / "index.md").write_text(_index(readme, notebooks, pages), "utf-8")
+    (folder / "index.md").write_text(_index(readme, notebooks, pages, solutions), "utf-8")
     _stage_modules(folder / "api")
 
 
@@ -60,13 +62,16 @@ def _results(readme: str) -> str:
     return f"# {SECTION_OF_RESULTS}\n{section}"
 
 
-def _index(readme: str, notebooks: list[Notebook], pages: list[str]) -> str:
+def _index(
+    readme: str, notebooks: list[Notebook], pages: list[str], solutions: list[str]
+) -> str:
     opening = _relink(readme.partition("\n## ")[0])
     return "\n\n".join(
         [
             opening,
             _contents("Notebooks", [notebook.name for notebook in notebooks]),
             _contents("Reading", [*pages, "results"]),
+            _contents("Solutions", solutions),
             _contents("Reference", ["api/index"]),
         ]
     )
