@@ -86,7 +86,7 @@ def test_size_changes_how_many_pixels_there_are_and_little_else():
     data = on_backgrounds(digits, "textures", size=16, strength=0)
     assert data.images.shape == (1438, 16, 16)
     halved = data.images.reshape(-1, 8, 2, 8, 2).mean(axis=(2, 4))
-    assert np.abs(halved - digits.train.inputs).mean() < 0.05
+    assert np.corrcoef(halved.ravel(), digits.train.inputs.ravel())[0, 1] > 0.95
 
 
 # --- patterns ---
