@@ -94,7 +94,7 @@ def retrieve(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If k is out of range, or features are not finite.
+        If k is out of range, or features are not finite or too long for inner products.
     """
     found = _checked_search(features, k)
     return found.indices, found.similarities
@@ -111,6 +111,14 @@ def _checked_search(features: np.ndarray, k: int) -> Found:
         )
     if not np.isfinite(features).all():
         raise ValueError("features hold NaN or infinity: expected finite numbers; check training")
+    with np.errstate(over="ignore"):
+        squares = np.einsum("ij,ij->i", features, features)
+    if not np.isfinite(squares).all():
+        row = int(np.argmax(squares))
+        raise ValueError(
+            f"feature {row} holds {np.abs(features[row]).max():.3g}, too much for inner products: "
+            "expected rows of length 1; normalize them"
+        )
     return search(features, k)
 
 
