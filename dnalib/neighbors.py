@@ -255,15 +255,32 @@ def build_graph(
         if name not in FILTERS:
             raise ValueError(f"filter {name!r} is unknown: expected one of {', '.join(FILTERS)}")
     found = _checked_search(features, k)
-    indices = found.indices
-    everything = np.ones(indices.shape, dtype=bool)
-    graph = NeighborGraph(indices, found.similarities, everything, found.recall)
+    everything = np.ones(found.indices.shape, dtype=bool)
+    graph = NeighborGraph(found.indices, found.similarities, everything, found.recall)
+    return apply_filters(graph, features, coarse, filters, m)
+
+
+def apply_filters(
+    graph: NeighborGraph,
+    features: np.ndarray,
+    coarse: np.ndarray,
+    filters: Iterable[str],
+    m: int = 5,
+) -> NeighborGraph:
+    """Return the graph that also drops what any of the filters drops.
+
+    Parameters
+    ----------
+    graph : NeighborGraph
+    features, coarse, filters, m
+        As in `build_graph`.
+    """
     if "label" in filters:
-        graph = graph.restrict(label_filter(indices, coarse))
+        graph = graph.restrict(label_filter(graph.indices, coarse))
     if "reciprocal" in filters:
-        graph = graph.restrict(reciprocal_filter(indices))
+        graph = graph.restrict(reciprocal_filter(graph.indices))
     if "rank" in filters:
-        graph = graph.restrict(rank_filter(indices, features, m))
+        graph = graph.restrict(rank_filter(graph.indices, features, m))
     return graph
 
 

@@ -9,15 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dnalib import plots
-from dnalib.neighbors import (
-    FILTERS,
-    NeighborGraph,
-    label_filter,
-    precision,
-    rank_filter,
-    reciprocal_filter,
-    retrieve,
-)
+from dnalib.neighbors import FILTERS, NeighborGraph, apply_filters, precision, retrieve
 from dnalib.widgets.live import live_figure
 
 
@@ -61,13 +53,7 @@ class FilterPlayground:
         indices = np.ascontiguousarray(self._indices[:, :k])
         everything = np.ones(indices.shape, dtype=bool)
         graph = NeighborGraph(indices, self._similarities[:, :k], everything)
-        if "label" in filters:
-            graph = graph.restrict(label_filter(indices, self.coarse))
-        if "reciprocal" in filters:
-            graph = graph.restrict(reciprocal_filter(indices))
-        if "rank" in filters:
-            graph = graph.restrict(rank_filter(indices, self.features, m))
-        return graph
+        return apply_filters(graph, self.features, self.coarse, filters, m)
 
     def figure(self, query: int, k: int, m: int, **switches: bool) -> Figure:
         """Draw precision and kept share over all texts, and the neighbors of one of them.
