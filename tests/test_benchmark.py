@@ -102,6 +102,7 @@ def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
     assert benchmark.main(["--methods", "embeddings", "--seeds", "0", "--results", folder]) == 0
     assert (tmp_path / "table.csv").read_text().startswith("dataset,method,encoder,seeds,acc")
     assert len((tmp_path / "neighbors.csv").read_text().splitlines()) == 1 + 8
+    assert '"topics"' in (tmp_path / "labels.json").read_text()
     assert json.loads((tmp_path / "runs.jsonl").read_text())["method"] == "embeddings"
     assert benchmark.main(["--methods", "dnaa", "--results", folder]) == 2
     assert "method 'dnaa' is unknown" in capsys.readouterr().err

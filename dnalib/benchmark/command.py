@@ -19,6 +19,7 @@ from dnalib.benchmark.cells import Cell
 from dnalib.benchmark.cluster import OnCluster
 from dnalib.benchmark.grid import run_grid
 from dnalib.benchmark.isolation import Apart, CellFailed
+from dnalib.benchmark.labels import write_labels
 from dnalib.benchmark.neighborhoods import measure_neighbors
 from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import summarize
@@ -131,6 +132,8 @@ def _run(asked: argparse.Namespace) -> int:
     if not store.records():  # there is nothing to make a table of
         return _report(failures, asked.results)
     _update_neighbors(asked.datasets, asked.results / "neighbors.csv")
+    for name in asked.datasets:
+        write_labels(datasets.load(name), asked.results / "labels.json")
     print("", *_tables(asked.results).values(), sep="\n\n", flush=True)
     return _report(failures, asked.results)
 
