@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from dnalib.clustering import assign_clusters, kmeans, score, score_over_seeds
+from dnalib.clustering import assign_clusters, closeness, kmeans, score, score_over_seeds
 from dnalib.datasets import CoarseDataset
 from dnalib.methods import Run
 
@@ -44,6 +42,5 @@ def read_clusters(dataset: CoarseDataset, run: Run) -> dict[str, object]:
 
 def _score_by_training_centers(dataset: CoarseDataset, run: Run) -> dict[str, float]:
     found = kmeans(run.train_features, dataset.n_fine, n_init=TRAIN_STARTS, seed=run.seed)
-    # Of centers that are not of unit length the nearest is not the most similar one.
-    distances = (found.centers**2).sum(1) - 2 * run.test_features @ found.centers.T
-    return score(dataset.test.fine, np.argmin(distances, axis=1))
+    nearest = closeness(run.test_features, found.centers).argmax(axis=1)
+    return score(dataset.test.fine, nearest)

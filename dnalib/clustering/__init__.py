@@ -1,6 +1,6 @@
 """k-means, also inside known parents; how many clusters there are; ACC, ARI and NMI."""
 
-from dnalib.clustering.kmeans import Clustering, align, kmeans
+from dnalib.clustering.kmeans import Clustering, align, closeness, kmeans
 from dnalib.clustering.number import (
     NumberEstimate,
     estimate_n_clusters,
@@ -25,6 +25,7 @@ __all__ = [
     "align",
     "ari",
     "assign_clusters",
+    "closeness",
     "cluster_and_score",
     "cluster_within",
     "estimate_n_clusters",

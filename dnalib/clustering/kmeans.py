@@ -135,3 +135,8 @@ def finite_matrix(features: ArrayLike) -> np.ndarray:
             "in all), but k-means needs finite numbers: remove or repair these rows."
         )
     return features
+
+
+def closeness(features: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Return ``x . c - |c|^2 / 2``, (n, K): largest for the center nearest to a row."""
+    return features @ centers.T - 0.5 * (centers**2).sum(axis=1)

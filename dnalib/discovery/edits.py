@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dnalib.clustering import closeness
+
 
 @dataclass(frozen=True)
 class Rename:
@@ -51,11 +53,6 @@ def replay(edits: Sequence[Edit], labels: np.ndarray, features: np.ndarray) -> n
             nearest = closeness(features[rows], edit.centers).argmax(axis=1)
             labels[rows] = np.asarray(edit.parts)[nearest]
     return labels
-
-
-def closeness(features: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    """Return ``x . c - |c|^2 / 2``, (n, K): largest for the center nearest to a row."""
-    return features @ centers.T - 0.5 * (centers**2).sum(axis=1)
 
 
 def replay_probabilities(

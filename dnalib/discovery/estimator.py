@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 from dnalib.clustering import (
     NumberEstimate,
+    closeness,
     cluster_within,
     estimate_n_clusters,
     kmeans,
@@ -25,7 +26,6 @@ from dnalib.discovery.edits import (
     Merge,
     Rename,
     Cut,
-    closeness,
     replay,
     replay_parents,
     replay_probabilities,
