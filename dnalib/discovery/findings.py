@@ -82,9 +82,7 @@ def repeated(model: FineCategoryDiscovery, most: int = 10) -> pd.DataFrame:
     rows, counts = np.unique(copies, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:most]
     texts = model.fitted_texts()
-    return pd.DataFrame(
-        {"text": [texts[row] for row in rows[order]], "times": counts[order] + 1}
-    )
+    return pd.DataFrame({"text": [texts[row] for row in rows[order]], "times": counts[order] + 1})
 
 
 def _named(categories: pd.DataFrame):

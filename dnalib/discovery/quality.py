@@ -10,11 +10,58 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from dnalib.clustering import ari, assign_clusters, cluster_within
-from dnalib.discovery.edits import closeness, softmax
+from dnalib.clustering import ari, assign_clusters, closeness, cluster_within
+from dnalib.discovery.edits import softmax
+from dnalib.discovery.learning import Learned
+from dnalib.discovery.sorting import Sorter, nearest
 
 FOLDS = 5
 SUBSAMPLE = 0.8
+SUSPICIOUS = 0.2
+"""By how much another coarse label must be likelier for a row to be listed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """How far the categories that a model discovered can be trusted.
+
+    Attributes
+    ----------
+    stability, separation : dict of int to float
+        The mean of `stability` and `separation` over each category's rows.
+    stability_ari : ndarray (r,)
+        As `Stability.ari`.
+    temperature : float
+        As `temperature` returns it.
+    suspicious : DataFrame
+        As `suspicious_labels` returns it, with ``row``, the row of the table, for ``position``;
+        those with a certainty of at least `SUSPICIOUS`.
+    """
+
+    stability: dict[int, float]
+    separation: dict[int, float]
+    stability_ari: np.ndarray
+    temperature: float
+    suspicious: pd.DataFrame
+
+
+def judge(learned: Learned, names: Sequence[str], *, seed: int = 0) -> Quality:
+    """Measure how far what was learned from classes called `names` can be trusted."""
+    features, coarse, found = learned.features, learned.coarse, learned.clustering
+    stable = stability(features, coarse, found.labels, seed=seed)
+    apart = separation(features, found.labels, coarse)
+    scores = Sorter(found.centers, found.parents, ()).scores(features, coarse)
+    suspicious = suspicious_labels(learned.embeddings, coarse, names, seed=seed)
+    suspicious = suspicious[suspicious["certainty"] >= SUSPICIOUS]
+    rows = learned.chosen[suspicious.pop("position").to_numpy(dtype=np.int64)]
+    suspicious.insert(0, "row", rows)
+    return Quality(
+        stability=_means(stable.agreement, found.labels),
+        separation=_means(apart, found.labels),
+        stability_ari=stable.ari,
+        temperature=temperature(scores, found.labels, float(stable.agreement.mean())),
+        suspicious=suspicious,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,27 +110,14 @@ def stability(
         again = cluster_within(
             features[rows], coarse[rows], numbers, n_init=1, seed=seed + repeat + 1
         )
-        found = nearest_within(features, coarse, again.centers, again.parents)
+        found = nearest(features, coarse, again.centers, again.parents)
         scores.append(ari(labels, found))
         match = assign_clusters(labels, found)
         agreement += np.array([match.get(int(cluster), -1) for cluster in found]) == labels
     return Stability(agreement / n_repeats, np.array(scores))
 
 
-def nearest_within(
-    features: np.ndarray, coarse: np.ndarray, centers: np.ndarray, parents: np.ndarray
-) -> np.ndarray:
-    """Return the nearest of the centers (K, d) of each row's own class, (n,) int64."""
-    labels = np.empty(len(features), dtype=np.int64)
-    for parent in np.unique(coarse):
-        rows, own = np.flatnonzero(coarse == parent), np.flatnonzero(parents == parent)
-        labels[rows] = own[closeness(features[rows], centers[own]).argmax(axis=1)]
-    return labels
-
-
-def separation(
-    features: np.ndarray, labels: np.ndarray, coarse: np.ndarray
-) -> np.ndarray:
+def separation(features: np.ndarray, labels: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     """Return how much nearer each row is to its own center than to the next one, (n,) in [-1, 1].
 
     The silhouette with distances to centers in place of mean distances to rows; the next center is
@@ -194,12 +228,15 @@ def _out_of_fold(
     return probabilities
 
 
-def _subsample(
-    coarse: np.ndarray, numbers: dict[int, int], rng: np.random.Generator
-) -> np.ndarray:
+def _subsample(coarse: np.ndarray, numbers: dict[int, int], rng: np.random.Generator) -> np.ndarray:
     """Return four fifths of the rows of each class, never fewer than it has categories."""
     drawn = []
     for parent, number in numbers.items():
         rows = np.flatnonzero(coarse == parent)
         drawn.append(rng.permutation(rows)[: max(number, int(SUBSAMPLE * len(rows)))])
     return np.concatenate(drawn)
+
+
+def _means(values: np.ndarray, labels: np.ndarray) -> dict[int, float]:
+    """Return the mean of the values (n,) over the rows of each category."""
+    return {int(label): float(values[labels == label].mean()) for label in np.unique(labels)}

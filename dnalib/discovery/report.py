@@ -134,9 +134,7 @@ def _fitted_to_page(places: np.ndarray) -> np.ndarray:
     return MARGIN + unit * (np.array([WIDTH, HEIGHT]) - 2 * MARGIN)
 
 
-def _placed_names(
-    places: np.ndarray, shown: pd.DataFrame, categories: pd.DataFrame
-) -> list[dict]:
+def _placed_names(places: np.ndarray, shown: pd.DataFrame, categories: pd.DataFrame) -> list[dict]:
     """Return names at the middle of their texts, large categories first, none over another."""
     placed: list[dict] = []
     for category, entry in categories.sort_values("size", ascending=False).iterrows():

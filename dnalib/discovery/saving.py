@@ -94,7 +94,8 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
         known = plain["format"] == FORMAT
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise ValueError(
-            f"the model in {str(folder)!r} is damaged ({str(error).partition(chr(10))[0]}): save it again"
+            f"the model in {str(folder)!r} is damaged ({str(error).partition(chr(10))[0]}): save it "
+            "again"
         ) from error
     if not known:
         raise ValueError(

@@ -108,7 +108,12 @@ class Rows:
     @property
     def has_text(self) -> np.ndarray:
         """Whether each row holds a text, (n,) bool."""
-        return np.array([bool(text) for text in self.texts])
+        return has_text(self.texts)
+
+
+def has_text(texts: Sequence[str]) -> np.ndarray:
+    """Return whether each cleaned text holds anything, (n,) bool."""
+    return np.array([bool(text) for text in texts])
 
 
 def prepare(texts: Iterable, coarse: Iterable) -> Rows:
@@ -137,6 +142,31 @@ def prepare(texts: Iterable, coarse: Iterable) -> Rows:
     for row in np.flatnonzero(usable):
         copy_of[row] = first.setdefault((cleaned[row].casefold(), int(ids[row])), int(row))
     return Rows(cleaned, ids, parents, np.array(list(first.values())), copy_of)
+
+
+def prepare_new(
+    texts: Iterable, coarse: Iterable | None, parents: Sequence[str]
+) -> tuple[list[str], np.ndarray]:
+    """Return new texts cleaned, and their positions (n,) among `parents`, -1 where not known.
+
+    Raises
+    ------
+    ValueError
+        As `clean_all`, or if the lengths differ or a label is not among `parents`.
+    """
+    cleaned = clean_all(texts)
+    if coarse is None:
+        return cleaned, np.full(len(cleaned), -1, dtype=np.int64)
+    labels = plain_labels(coarse)
+    check_lengths(cleaned, labels)
+    position = {name: index for index, name in enumerate(parents)}
+    unknown = next((x for x in labels if x is not None and x not in position), None)
+    if unknown is not None:
+        raise ValueError(
+            f"coarse label {unknown!r} is unknown to the model, expected one of "
+            f"{', '.join(parents)}, or None to have it predicted"
+        )
+    return cleaned, np.array([position.get(x, -1) for x in labels], dtype=np.int64)
 
 
 def check_lengths(texts: Sequence, labels: Sequence) -> None:

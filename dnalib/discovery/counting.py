@@ -1,0 +1,91 @@
+"""How many categories each coarse class gets: as many as asked for, estimated where not said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dnalib.clustering import NumberEstimate, estimate_n_clusters, share_out
+from dnalib.discovery.texts import Rows
+
+Wanted = int | dict[int, int]
+"""Categories in all, or of each coarse class for which a number was given."""
+
+
+def wanted_numbers(n_fine: object, rows: Rows) -> Wanted:
+    """Return what the setting ``n_fine`` asks for, never more than there are distinct texts.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a number, nor a mapping from coarse label to number, nor "auto"; if it is
+        smaller than the number of classes, or names a label that is not there.
+    """
+    sizes = np.bincount(rows.coarse[rows.distinct], minlength=len(rows.parents))
+    if isinstance(n_fine, str) and n_fine == "auto":
+        return {}
+    if _is_whole(n_fine):
+        if n_fine < len(sizes):
+            raise ValueError(
+                f"n_fine is {n_fine} but there are {len(sizes)} coarse classes, expected at least "
+                "one category for each"
+            )
+        return int(min(n_fine, sizes.sum()))
+    if isinstance(n_fine, Mapping):
+        return _by_label(n_fine, rows.parents, sizes)
+    raise ValueError(
+        f"n_fine is {n_fine!r}, expected a number, a mapping from coarse label to number, or 'auto'"
+    )
+
+
+def asked_in_all(n_fine: object) -> int:
+    """Return the categories that a valid ``n_fine`` asks for in all, 0 where it is left open."""
+    if isinstance(n_fine, Mapping):
+        return sum(n_fine.values())
+    return 0 if isinstance(n_fine, str) else int(n_fine)
+
+
+def count_categories(
+    features: np.ndarray, coarse: np.ndarray, wanted: Wanted, *, rule: str, seed: int
+) -> dict[int, NumberEstimate]:
+    """Return the number of categories of each coarse class, with an interval where estimated.
+
+    Parameters
+    ----------
+    features : ndarray (n, d)
+    coarse : ndarray (n,) int64
+    wanted : int or dict
+        As `wanted_numbers` returns it.
+    rule, seed
+        As in `dnalib.clustering.estimate_n_clusters`.
+    """
+    classes, sizes = np.unique(coarse, return_counts=True)
+    if isinstance(wanted, int):
+        wanted = share_out(wanted, dict(zip(classes.tolist(), sizes.tolist(), strict=True)))
+    return {
+        parent: NumberEstimate(wanted[parent], wanted[parent], wanted[parent])
+        if parent in wanted
+        else estimate_n_clusters(features[coarse == parent], rule=rule, seed=seed)
+        for parent in classes.tolist()
+    }
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def _by_label(n_fine: Mapping, parents: tuple[str, ...], sizes: np.ndarray) -> dict[int, int]:
+    numbers = {}
+    for label, number in n_fine.items():
+        if str(label).strip() not in parents:
+            raise ValueError(
+                f"n_fine names the coarse label {label!r}, expected some of: {', '.join(parents)}"
+            )
+        if not _is_whole(number) or number < 1:
+            raise ValueError(
+                f"n_fine asks for {number!r} categories of {label!r}, expected a number from 1 up"
+            )
+        position = parents.index(str(label).strip())
+        numbers[position] = int(min(number, sizes[position]))
+    return numbers
