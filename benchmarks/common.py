@@ -23,12 +23,12 @@ from dnalib.environment import hardware
 from dnalib.neighbors import retrieve
 
 
-def parse(description: str, **defaults: int) -> argparse.Namespace:
-    """Read ``--quick`` and one integer option for each of ``defaults``."""
+def parse(description: str, **defaults: int | str) -> argparse.Namespace:
+    """Read ``--quick`` and an option for each of ``defaults``, of its kind."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small sizes: seconds, not minutes")
     for name, value in defaults.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     return parser.parse_args()
 
 

@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/loss.py``.
 
-The bare products are queries times keys and, for the gradient, weights times keys. The released
+The bare products are queries times keys and, for the gradient, weights times keys. In plain
+operations, autograd differentiates the loss and PyTorch chooses the product. The released
 code's loss multiplies queries and keys by broadcasting; it is timed with few queries and scaled.
 """
 
@@ -16,6 +17,8 @@ from torch.nn.functional import normalize
 from torch.profiler import ProfilerActivity, profile
 
 from dnalib.losses import DNALoss
+from dnalib.losses.dna import neighborhood_nll
+from dnalib.losses.whole_bank import fastest_product
 from dnalib.neighbors import build_graph
 
 TEMPERATURE = 0.07
@@ -46,8 +49,17 @@ def cost(batch: dict[str, Tensor], few: int) -> pd.DataFrame:
     queries, keys = batch["queries"], batch["keys"]
     plain, loss = queries.detach(), DNALoss(TEMPERATURE)
 
-    def bare():
+    def by_mkl():
         return (plain @ keys.T) @ keys
+
+    def bare():
+        with fastest_product():
+            return by_mkl()
+
+    def in_plain_operations():
+        logits = queries @ keys.T / TEMPERATURE
+        neighborhood_nll(logits, batch["positives"], batch["self_index"]).backward()
+        queries.grad = None
 
     def ours():
         loss(**batch).backward()
@@ -57,7 +69,13 @@ def cost(batch: dict[str, Tensor], few: int) -> pd.DataFrame:
         released_loss(queries[:few], keys, batch["positives"][:few]).backward()
         queries.grad = None
 
-    steps = {"bare products": bare, "DNALoss": ours, "released form": released}
+    steps = {
+        "bare products": bare,
+        "bare products, by MKL": by_mkl,
+        "DNALoss": ours,
+        "in plain operations": in_plain_operations,
+        "released form": released,
+    }
     table = seconds({n: f for n, f in steps.items() if n != "released form"}, repeats=40)
     table = pd.concat([table, seconds({"released form": released}, repeats=2)])
     table["extra MB"] = pd.Series({name: peak_memory(step) for name, step in steps.items()})

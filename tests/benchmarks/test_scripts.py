@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = ("kmeans.py", "loss.py", "mining_and_filters.py", "profile_run.py", "search.py")
+SCRIPTS = (
+    "kmeans.py", "loss.py", "mining_and_filters.py", "profile_run.py", "search.py", "training.py"
+)  # fmt: skip
 
 
 def printed_by(script, monkeypatch, capsys):
@@ -45,6 +47,15 @@ def test_the_loss_is_compared_with_bare_products(monkeypatch, capsys):
 def test_kmeans_finds_what_scikit_learn_finds(monkeypatch, capsys):
     printed = printed_by("kmeans.py", monkeypatch, capsys)
     assert "dnalib's labels are scikit-learn's: True" in printed
+
+
+@pytest.mark.slow
+def test_a_step_is_compared_with_the_bare_one_by_part_and_by_choice(monkeypatch, capsys):
+    printed = printed_by("training.py", monkeypatch, capsys)
+    assert re.search(r"\| bare encoder step \|.*\| 0 \|", printed)
+    shares = re.findall(r"^\| [a-zA-Z, ]+ \| \S+ \| (\S+) \|$", printed.split("By part")[1], re.M)
+    assert len(shares) == 10 and sum(map(float, shares)) == pytest.approx(100, abs=1)
+    assert "batches not sorted by length" in printed
 
 
 @pytest.mark.slow

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnalib.losses import DNALoss, rank_weights
+from dnalib.losses.dna import neighborhood_nll
+from dnalib.losses.whole_bank import fastest_product
 
 
 def unit_rows(n, d, generator):
@@ -80,6 +82,32 @@ def test_gradients_in_float64(exclude_self):
     queries.requires_grad_()
     loss = DNALoss(0.2)
     assert torch.autograd.gradcheck(lambda q: loss(q, keys, positives, own), (queries,))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@given(st.integers(2, 60), st.integers(1, 6), st.integers(0, 9999), st.booleans())
+def test_value_and_gradient_equal_the_plain_operations(dtype, n, p, seed, exclude_self):
+    queries, keys, positives, own = make_case(n, 5, p, seed)
+    queries, keys = queries.to(dtype).requires_grad_(), keys.to(dtype)
+    positives[0, 0] = own[0]  # as DOWN and the released code have it
+    own = own if exclude_self else None
+    weights = torch.rand(p, generator=torch.Generator().manual_seed(seed)) + 0.1
+    plain = neighborhood_nll(queries @ keys.T / 0.1, positives, own, weights)
+    fast = DNALoss(0.1)(queries, keys, positives, own, weights)
+    near = {torch.float64: 1e-10, torch.float32: 1e-4}[dtype]
+    torch.testing.assert_close(fast, plain, atol=near, rtol=near)
+    (expected,) = torch.autograd.grad(plain, queries)
+    (found,) = torch.autograd.grad(fast, queries)
+    torch.testing.assert_close(found, expected, atol=10 * near, rtol=near)
+
+
+def test_the_fastest_product_leaves_the_setting_as_it_was():
+    products = torch.backends.mkldnn.matmul
+    before = products.fp32_precision
+    with pytest.raises(KeyError), fastest_product():
+        assert products.fp32_precision == "bf16"
+        raise KeyError
+    assert products.fp32_precision == before
 
 
 def test_without_any_positive_the_loss_is_zero_with_a_gradient():
