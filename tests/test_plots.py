@@ -625,3 +625,15 @@ def test_differences_are_drawn_with_their_intervals():
     spans = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
     assert spans == [[2, 6], [-3, 1]]
     assert ax.get_xlabel() == "ACC less that of embeddings (points)"
+
+
+def test_stacked_shares_cut_every_bar_at_its_parts():
+    index = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("b", "x")])
+    frame = pd.DataFrame({"right": [0.5, 0.25, 1.0], "wrong": [0.5, 0.75, 0.0]}, index=index)
+    fig = plots.stacked_shares(frame, xlabel="Share (%)", title="b is right")
+    (ax,) = fig.axes
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths == [50, 25, 100, 50, 75, 0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a: x", "a: y", "b: x"]
+    with pytest.raises(ValueError, match=r"\('a', 'y'\) add up to 1.25"):
+        plots.stacked_shares(frame.assign(right=[0.5, 0.5, 1.0]), xlabel="Share (%)")

@@ -15,6 +15,7 @@ from dnalib.plots.comparisons import (
     score_bars,
     score_dots,
     score_time,
+    stacked_shares,
 )
 from dnalib.plots.curves import (
     history_curves,
@@ -98,6 +99,7 @@ __all__ = [
     "score_dots",
     "score_time",
     "spokes",
+    "stacked_shares",
     "tree_layout",
     "two_colorings",
     "use_style",

@@ -241,6 +241,50 @@ def score_bars(
     return fig
 
 
+def stacked_shares(frame: pd.DataFrame, *, xlabel: str, title: str | None = None) -> Figure:
+    """One bar a row, cut into shares that add up to 1; rows of one group stand together.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Shares in [0, 1], a column a part; the index has two levels, group and bar.
+    xlabel : str
+        What is shared out, in percent.
+    title : str, optional
+        What the bars show.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If a row does not add up to 1.
+    """
+    sums = frame.sum(axis=1)
+    if not np.allclose(sums, 1):
+        worst = (sums - 1).abs().idxmax()
+        raise ValueError(
+            f"the shares of {worst} add up to {sums[worst]:.3g}: expected 1; divide by their sum"
+        )
+    groups = frame.index.get_level_values(0)
+    places = np.arange(len(frame)) + 0.5 * (pd.factorize(groups)[0])
+    fig, ax = plt.subplots(figsize=(9, 1.9 + 0.4 * places[-1]), layout="constrained")
+    starts = 100 * (frame.cumsum(axis=1) - frame)
+    for color, part in zip(OKABE_ITO, frame, strict=False):
+        ax.barh(
+            places, 100 * frame[part], left=starts[part], height=0.75, color=color,
+            edgecolor="white", label=part,
+        )  # fmt: skip
+    ax.set_yticks(places, [f"{group}: {bar}" for group, bar in frame.index])
+    ax.set(xlim=(0, 100), xlabel=xlabel, ylim=(places[-1] + 0.6, -0.6))
+    ax.tick_params(axis="y", length=0)
+    fig.legend(loc="outside lower center", ncols=len(frame.columns))
+    set_title(ax, title)
+    return fig
+
+
 def difference_dots(
     frame: pd.DataFrame, *, against: str, score: str = "ACC", title: str | None = None
 ) -> Figure:
