@@ -10,7 +10,7 @@ import pytest
 
 from dnalib import benchmark, datasets
 from dnalib.benchmark import Cell, ResultStore, command, grid, key_of, measure_cell, neighborhoods
-from dnalib.benchmark import newest_runs, run_grid, summarize
+from dnalib.benchmark import main_runs, run_grid, summarize
 from dnalib.benchmark.tables import refresh
 from dnalib.methods import get_method, resolve_config
 from dnalib.training import TrainingConfig
@@ -169,11 +169,37 @@ def test_the_stored_runs_are_found_again_by_their_keys():
         assert key_of(cell, record["config"]) == record["key"]
 
 
-def test_the_newest_runs_of_a_dataset_are_those_of_the_newest_settings(tmp_path, tiny_grid):
+def test_the_main_runs_are_of_the_settings_with_most_seeds_and_of_the_newest_among_equals(
+    tmp_path, tiny_grid
+):
     store = ResultStore(tmp_path / "runs.jsonl")
-    run_grid([Cell("topics", "dna", 0)], store, epochs=1)
-    run_grid([Cell("topics", "dna", 1), Cell("topics", "dna", 0), Cell("other", "dna", 0)], store)
+    run_grid([Cell("topics", "dna", 0), Cell("topics", "dna", 1)], store, epochs=1)
+    run_grid([Cell("topics", "dna", 1), Cell("other", "dna", 0)], store)
     run_grid([Cell("topics", "dna", 0, "bert")], store)
-    runs = newest_runs(store.records(), "topics")
-    assert [record["seed"] for record in runs["dna"]] == [0, 1]
-    assert {record["config"]["epochs"] for record in runs["dna"]} == {TrainingConfig().epochs}
+    assert _epochs_and_seeds(store) == [(1, 0), (1, 1)]
+    run_grid([Cell("topics", "dna", 0)], store)
+    default = TrainingConfig().epochs
+    assert _epochs_and_seeds(store) == [(default, 0), (default, 1)]
+    table = summarize(store.records()).set_index(["dataset", "encoder"])
+    assert table["seeds"].to_dict() == {
+        ("topics", "minilm"): "0 1", ("other", "minilm"): "0", ("topics", "bert"): "0",
+    }  # fmt: skip
+
+
+def _epochs_and_seeds(store):
+    runs = main_runs(store.records(), "topics")["dna"]
+    return [(record["config"]["epochs"], record["seed"]) for record in runs]
+
+
+def test_one_seed_has_no_spread_and_early_runs_have_no_inductive_score(tmp_path, tiny_grid):
+    store, published = ResultStore(tmp_path / "runs.jsonl"), benchmark.read_published()
+    run_grid([Cell("topics", "dna", seed) for seed in (0, 1)], store)
+    run_grid([Cell("topics", "embeddings", 0)], store)
+    markdown = benchmark.results_markdown(summarize(store.records()), published)
+    assert "| 70.0 | 60.0 | 80.0 |  | 2 | 1.0 | 1 |" in markdown
+    records = [
+        record | {"inductive": {"acc": 80.0 + record["seed"], "ari": 1.0, "nmi": 2.0}}
+        for record in store.records()
+    ]
+    markdown = benchmark.results_markdown(summarize(records), published)
+    assert "| 70.5 ± 0.7 | 60.0 ± 0.0 | 80.0 ± 0.0 | 80.5 ± 0.7 | 2 | 1.0 | 2 |" in markdown

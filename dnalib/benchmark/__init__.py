@@ -17,7 +17,7 @@ from dnalib.benchmark.grid import run_grid
 from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.neighborhoods import measure_neighbors
 from dnalib.benchmark.store import ResultStore
-from dnalib.benchmark.summary import newest_runs, summarize
+from dnalib.benchmark.summary import main_runs, summarize
 from dnalib.benchmark.tables import neighbors_markdown, read_published, results_markdown
 
 __all__ = [
@@ -28,10 +28,10 @@ __all__ = [
     "ResultStore",
     "key_of",
     "main",
+    "main_runs",
     "measure_cell",
     "measure_neighbors",
     "neighbors_markdown",
-    "newest_runs",
     "read_published",
     "results_markdown",
     "run_grid",

@@ -10,6 +10,7 @@ import pandas as pd
 from dnalib.benchmark.cells import SCORES
 
 COSTS = ("seconds", "cpu_seconds")
+INDUCTIVE = tuple(f"inductive_{score}" for score in SCORES)
 
 
 def summarize(records: Sequence[dict]) -> pd.DataFrame:
@@ -23,22 +24,24 @@ def summarize(records: Sequence[dict]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns dataset, method, encoder, seeds; for each score, for wall and CPU seconds the mean
-        and ``_sd``; the highest ``peak_gib``; the mean neighbor precision before and after
-        filtering at the first and the last mining. Of each dataset, method and encoder the newest
-        settings.
+        Columns dataset, method, encoder, seeds; for each score, for each ``inductive_`` score
+        (centers from the training split) and for wall and CPU seconds the mean and ``_sd``; the
+        highest ``peak_gib``; the mean neighbor precision before and after filtering at the first
+        and the last mining. Of each dataset, method and encoder the settings that most seeds were
+        run with, the newest among equals.
     """
     rows = []
-    newest = {_row_of(record): _setting(record) for record in records}
-    for names, setting in newest.items():
-        runs = [r for r in records if _row_of(r) == names and _setting(r) == setting]
+    for names in dict.fromkeys(map(_row_of, records)):
+        runs = _of_main_setting([r for r in records if _row_of(r) == names])
         rows.append(dict(zip(("dataset", "method", "encoder"), names, strict=True)) | _means(runs))
     table = pd.DataFrame(rows)
     return table.sort_values(["dataset", "acc"], ignore_index=True) if rows else table
 
 
-def newest_runs(records: Sequence[dict], dataset: str) -> dict[str, list[dict]]:
-    """Return the runs of each method on one dataset: of its newest settings, in order of seeds.
+def main_runs(records: Sequence[dict], dataset: str) -> dict[str, list[dict]]:
+    """Return the runs of each method on one dataset, in order of seeds.
+
+    Of each method's settings those that most seeds were run with, the newest among equals.
 
     Parameters
     ----------
@@ -48,14 +51,18 @@ def newest_runs(records: Sequence[dict], dataset: str) -> dict[str, list[dict]]:
         Runs of other datasets, and runs with other encoders than the default, are left out.
     """
     runs = [r for r in records if (r["dataset"], r["encoder"]) == (dataset, "minilm")]
-    newest = {record["method"]: _setting(record) for record in runs}
     return {
-        method: sorted(
-            (r for r in runs if r["method"] == method and _setting(r) == setting),
-            key=lambda record: record["seed"],
-        )
-        for method, setting in newest.items()
+        method: _of_main_setting([r for r in runs if r["method"] == method])
+        for method in dict.fromkeys(r["method"] for r in runs)
     }
+
+
+def _of_main_setting(records: Sequence[dict]) -> list[dict]:
+    by_setting: dict[str, list[dict]] = {}
+    for record in records:
+        by_setting.setdefault(_setting(record), []).append(record)
+    newest_first = reversed(by_setting.values())
+    return sorted(max(newest_first, key=len), key=lambda record: record["seed"])
 
 
 def _row_of(record: dict) -> tuple[str, str, str]:
@@ -70,9 +77,13 @@ def _setting(record: dict) -> str:
 def _means(records: list[dict]) -> dict[str, object]:
     runs = pd.DataFrame(records)
     row = {"seeds": " ".join(str(seed) for seed in sorted(runs["seed"]))}
-    for column in (*SCORES, *COSTS):
-        row[column] = round(runs[column].mean(), 2)
-        row[f"{column}_sd"] = round(runs[column].std(ddof=1), 2)
+    if "inductive" in runs:  # early runs have none
+        inductive = pd.DataFrame(list(runs["inductive"])).add_prefix("inductive_")
+        runs = runs.join(inductive)
+    for column in (*SCORES, *INDUCTIVE, *COSTS):
+        if column in runs:
+            row[column] = round(runs[column].mean(), 2)
+            row[f"{column}_sd"] = round(runs[column].std(ddof=1), 2)
     row["peak_gib"] = runs["peak_gib"].max()
     return row | (_neighbor_columns(runs["history"]) if runs["history"].iloc[0] else {})
 
