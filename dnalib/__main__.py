@@ -1,9 +1,9 @@
-"""The commands: ``python -m dnalib check``, ``benchmark``, ``refresh``, ``book``, ``students``."""
+"""The commands: ``python -m dnalib check``, ``benchmark``, ``study``, ``refresh``, ``book``, …"""
 
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("check", "benchmark", "refresh", "book", "students")
+COMMANDS = ("check", "benchmark", "study", "refresh", "book", "students")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,6 +18,10 @@ def main(arguments: Sequence[str]) -> int:
         from dnalib.benchmark import main as benchmark
 
         return benchmark(rest)
+    if command == "study":
+        from dnalib.studies import main as study
+
+        return study(rest)
     if command == "refresh":
         from dnalib.execution.refresh import main as refresh
 

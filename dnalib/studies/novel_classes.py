@@ -1,33 +1,31 @@
 """The grid of novel class discovery: dataset, seed and row of NCL's ablation.
 
-``python -m dnalib.benchmark.novel_classes --datasets digits mnist --seeds 0 1 2`` runs what
-``results/novel_class_discovery.csv`` does not hold and adds it there, a row as soon as it is
-measured. The stages that a seed's variants share are trained again if any of them is missing.
+The stages that a seed's variants share are trained again if any of them is missing.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from filelock import FileLock
 from torch import nn
 
 from dnalib import datasets
-from dnalib.benchmark.tables import write_table
 from dnalib.datasets import CoarseDataset, thin
 from dnalib.encoders import ConvEncoder, VectorEncoder, embed, load_encoder
-from dnalib.methods.novel import ABLATION, ClassSplit, NovelClassDiscovery, halve_classes
+from dnalib.methods.novel import (
+    ABLATION,
+    ClassSplit,
+    NovelClassDiscovery,
+    halve_classes,
+)
+from dnalib.studies.study import Study
 from dnalib.training import TrainingConfig
 
-RESULTS = Path(__file__).resolve().parents[2] / "results" / "novel_class_discovery.csv"
 UNTRAINED, ROTATIONS, KNOWN = "untrained", "rotations", "known classes"
 STARTS = (UNTRAINED, ROTATIONS, KNOWN)
 """What variants start from: inputs as they come, then the first two stages."""
@@ -117,8 +115,12 @@ RECIPES = {
     recipe.dataset: recipe
     for recipe in (
         Recipe("digits", 3e-3, rotations=4, known=20, joint=30, view_rate=0.5),
-        Recipe("mnist", 3e-3, rotations=2, known=8, joint=10, view_rate=0.5, n_train=3000),
-        Recipe("cifar10", 2e-3, rotations=3, known=8, joint=10, view_rate=0.7, n_train=3000),
+        Recipe(
+            "mnist", 3e-3, rotations=2, known=8, joint=10, view_rate=0.5, n_train=3000
+        ),
+        Recipe(
+            "cifar10", 2e-3, rotations=3, known=8, joint=10, view_rate=0.7, n_train=3000
+        ),
         Recipe(**_TEXTS, dataset="pydocs", joint=6, max_length=64),
         Recipe(**_TEXTS, dataset="hwu64", joint=3),
     )
@@ -132,7 +134,9 @@ def make_encoder(recipe: Recipe, data: CoarseDataset, seed: int) -> nn.Module:
         return VectorEncoder(data.train.inputs.shape[1], seed=seed)
     if data.kind == "text":
         return load_encoder("minilm", max_length=recipe.max_length)
-    return ConvEncoder(data.train.inputs.shape[1:], dim=64, width=recipe.width, seed=seed)
+    return ConvEncoder(
+        data.train.inputs.shape[1:], dim=64, width=recipe.width, seed=seed
+    )
 
 
 def _embed(texts: list[str], max_length: int) -> np.ndarray:
@@ -157,11 +161,15 @@ def begin(
     data = recipe.load()
     classes = recipe.split(data, seed)
     encoder = make_encoder(recipe, data, seed)
-    discovery = NovelClassDiscovery(data, classes, encoder, seed=seed, progress=progress)
+    discovery = NovelClassDiscovery(
+        data, classes, encoder, seed=seed, progress=progress
+    )
     untrained = discovery
     if data.kind == "image":
         pixels = VectorEncoder(int(np.prod(data.train.inputs.shape[1:])))
-        untrained = NovelClassDiscovery(data, classes, pixels, seed=seed, progress=False)
+        untrained = NovelClassDiscovery(
+            data, classes, pixels, seed=seed, progress=False
+        )
     starts = {UNTRAINED: untrained.score_features() | {"cpu_seconds": 0.0}}
     if recipe.rotations:
         config = replace(recipe.config(recipe.rotations), view="none")
@@ -172,7 +180,9 @@ def begin(
     return discovery, starts
 
 
-def measure(discovery: NovelClassDiscovery, recipe: Recipe, variant: str) -> dict[str, float]:
+def measure(
+    discovery: NovelClassDiscovery, recipe: Recipe, variant: str
+) -> dict[str, float]:
     """Train one variant of the third stage; return its scores and CPU seconds."""
     started = time.process_time()
     joint = discovery.learn_jointly(recipe.config(recipe.joint), **ABLATION[variant])
@@ -187,33 +197,13 @@ def measure(discovery: NovelClassDiscovery, recipe: Recipe, variant: str) -> dic
     }
 
 
-def run_novel_classes(
-    recipe: Recipe, seed: int, path: Path, variants: tuple[str, ...] = tuple(ABLATION)
-) -> None:
-    """Measure the starts and variants of one dataset and seed that ``path`` lacks."""
-    missing = [v for v in variants if not _holds(path, recipe, seed, v)]
-    if not missing:
-        return
-    discovery, starts = begin(recipe, seed)
-    for name, scores in _measured(discovery, recipe, starts, missing):
-        row = {"dataset": recipe.dataset, "seed": seed, "method": name, "recipe": recipe.digest}
-        row |= {"train": len(discovery.train), "novel_train": len(discovery.novel)}
-        _keep(path, row | {key: round(value, 2) for key, value in scores.items()})
-        shown = {key: round(scores[key], 1) for key in ("head_acc", "acc") if key in scores}
-        print(f"{recipe.dataset} seed {seed}  {name}  {shown}", flush=True)
-
-
-def _measured(
-    discovery: NovelClassDiscovery, recipe: Recipe, starts: dict, variants: list[str]
-) -> Iterator[tuple[str, dict[str, float]]]:
-    yield from starts.items()
-    for variant in variants:
-        yield variant, measure(discovery, recipe, variant)
-
-
-def read_results(path: Path = RESULTS) -> pd.DataFrame:
-    """Return the rows measured so far."""
-    return pd.read_csv(path, dtype={"recipe": str})
+def _measure_all(dataset: str, seed: int, variants: Sequence[str]) -> Iterator[dict]:
+    discovery, starts = begin(RECIPES[dataset], seed)
+    sizes = {"train": len(discovery.train), "novel_train": len(discovery.novel)}
+    for name, scores in starts.items():
+        yield {"method": name, **sizes, **scores}
+    for name in variants:
+        yield {"method": name, **sizes, **measure(discovery, RECIPES[dataset], name)}
 
 
 def _cpu_seconds(work: Callable[[], object]) -> float:
@@ -222,39 +212,11 @@ def _cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def _holds(path: Path, recipe: Recipe, seed: int, method: str) -> bool:
-    if not path.exists():
-        return False
-    table = read_results(path)
-    rows = (table["recipe"] == recipe.digest) & (table["seed"] == seed)
-    return bool((rows & (table["method"] == method)).any())
-
-
-def _keep(path: Path, row: dict) -> None:
-    """Put a row into the table in place of the one that it measures anew."""
-    key = ["dataset", "seed", "method"]
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        known = [read_results(path)] if path.exists() else []
-        table = pd.concat([*known, pd.DataFrame([row])]).drop_duplicates(key, keep="last")
-        order = {name: place for place, name in enumerate((*STARTS, *ABLATION))}
-        table = table.sort_values(
-            key, key=lambda c: c.map(order) if c.name == "method" else c, kind="stable"
-        )
-        write_table(table, path)
-
-
-def main() -> None:
-    """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--datasets", nargs="+", choices=RECIPES, default=["digits"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--variants", nargs="+", choices=ABLATION, default=list(ABLATION))
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    asked = parser.parse_args()
-    for name in asked.datasets:
-        for seed in asked.seeds:
-            run_novel_classes(RECIPES[name], seed, asked.results, tuple(asked.variants))
-
-
-if __name__ == "__main__":
-    main()
+STUDY = Study(
+    "novel_class_discovery.csv",
+    tuple(RECIPES),
+    tuple(ABLATION),
+    _measure_all,
+    stamp=lambda dataset: {"recipe": RECIPES[dataset].digest},
+    main=("head_acc", "acc"),
+)

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-from dnalib import salient
 from dnalib.clustering import cluster_and_score
 from dnalib.datasets import CoarseDataset, Split
 from dnalib.datasets.backgrounds import on_backgrounds
 from dnalib.encoders import encode
 from dnalib.methods.idfd import IDFDObjective
+from dnalib.studies import salient
 
 SMALL = {"epochs": 1, "batch_size": 16}
 
@@ -143,20 +143,12 @@ def test_all_reconstructions_are_called_so():
         assert ("rec" in title) == method.startswith("cidfd")
 
 
-def test_the_command_runs_what_is_missing_and_keeps_an_order(on_bars, tmp_path, capsys):
-    path = tmp_path / "deep" / "results.csv"
-    common = ["--datasets", "bars", "--results", str(path)]
-    assert salient.main([*common, "--methods", "cpca", "--seeds", "1"]) == 0
-    assert salient.main([*common, "--methods", "pixels", "cpca", "--seeds", "0", "1"]) == 0
-    table = pd.read_csv(path)
-    rows = list(table[["method", "seed"]].itertuples(index=False, name=None))
-    assert rows == [("pixels", 0), ("pixels", 1), ("cpca", 0), ("cpca", 1)]
-    before = path.read_bytes()
-    capsys.readouterr()
-    salient.main([*common, "--methods", "pixels", "--seeds", "0"])
-    assert path.read_bytes() == before
-    out = capsys.readouterr().out
-    assert "object" in out and "bars over stripes, pixels, seed" not in out
+def test_the_study_measures_every_method_asked_for(on_bars):
+    rows = list(salient.STUDY.measure("bars", 1, ["pixels", "cpca"]))
+    assert [(row["dataset"], row["method"], row["seed"]) for row in rows] == [
+        ("bars", "pixels", 1), ("bars", "cpca", 1),
+    ]  # fmt: skip
+    assert all(0 <= row["object_acc"] <= 100 for row in rows)
 
 
 def test_a_summary_has_mean_and_spread_of_the_seeds():

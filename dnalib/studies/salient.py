@@ -1,20 +1,15 @@
 """Salient features: what stands in front of backgrounds, found with a reference set and without.
 
-``python -m dnalib.salient`` compares methods on sets of images that stand on backgrounds of a few
-kinds. It runs the grid of dataset, method and seed and writes ``results/salient_features.csv``;
-what is there already is not run again.
+Methods are compared on sets of images that stand on backgrounds of a few kinds.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,13 +24,11 @@ from dnalib.datasets import CoarseDataset
 from dnalib.datasets.backgrounds import BackgroundDataset, on_backgrounds
 from dnalib.datasets.parts import only, thin
 from dnalib.encoders import ConvEncoder, encode
-from dnalib.files import atomic_path
 from dnalib.methods.cidfd import CIDFDObjective
 from dnalib.methods.idfd import IDFDObjective
 from dnalib.methods.ntxent import NTXentObjective
+from dnalib.studies.study import Study
 from dnalib.training import Objective, Task, Trainer, TrainingConfig, seed_everything
-
-RESULTS = Path("results") / "salient_features.csv"
 
 # --- data ---
 
@@ -72,7 +65,9 @@ SETTINGS: dict[str, Setting] = {
     "mnist": Setting(
         {"pattern": "stripes"}, "crop-turn", epochs=20, part=partial(thin, n_train=2000)
     ),
-    "omniglot": Setting({"pattern": "textures"}, "crop", epochs=60, part=first_alphabets),
+    "omniglot": Setting(
+        {"pattern": "textures"}, "crop", epochs=60, part=first_alphabets
+    ),
     "cifar10": Setting(
         {"pattern": "tints", "strength": 0.5},
         "crop-jitter-gray",
@@ -170,7 +165,11 @@ Finder = Callable[[BackgroundDataset, TrainingConfig, int], Features]
 
 
 def find(
-    data: BackgroundDataset, method: str, config: TrainingConfig = CONFIG, *, seed: int = 0
+    data: BackgroundDataset,
+    method: str,
+    config: TrainingConfig = CONFIG,
+    *,
+    seed: int = 0,
 ) -> Features:
     """Return what a method finds in the targets; labels are not looked at.
 
@@ -190,7 +189,9 @@ def find(
         If the method is unknown.
     """
     if method not in METHODS:
-        raise ValueError(f"method {method!r} is unknown: expected one of {', '.join(METHODS)}")
+        raise ValueError(
+            f"method {method!r} is unknown: expected one of {', '.join(METHODS)}"
+        )
     started, cpu_started = time.perf_counter(), time.process_time()
     found = METHODS[method](data, config, seed)
     return replace(
@@ -209,7 +210,9 @@ def _cpca(data: BackgroundDataset, config: TrainingConfig, seed: int) -> Feature
     """Contrastive PCA, and the PCA of the reference for the background."""
     targets, reference = compress(data.images, data.reference)
     proposals = propose_alphas(targets, reference, seed=seed)
-    chosen = choose_by_silhouette(proposals, targets, reference, len(data.object_names), seed)
+    chosen = choose_by_silhouette(
+        proposals, targets, reference, len(data.object_names), seed
+    )
     behind = contrastive_pca(reference, reference, alpha=0.0)
     return Features(chosen.transform(targets), behind.transform(targets))
 
@@ -241,7 +244,10 @@ def _two_encoders(
     With ``freeze`` the background encoder is trained by IDFD on the reference alone, for as many
     epochs, and then left as it is. The ``switches`` are those of `CIDFDObjective`.
     """
-    encoder, behind = make_encoder(data, seed), make_encoder(data, seed + BACKGROUND_SEED)
+    encoder, behind = (
+        make_encoder(data, seed),
+        make_encoder(data, seed + BACKGROUND_SEED),
+    )
     reference = data.images if targets_as_reference else data.reference
     if freeze:
         train(behind, reference, IDFDObjective, config, seed)
@@ -249,7 +255,9 @@ def _two_encoders(
     objective = partial(CIDFDObjective, background=behind, **switches)
     history = train(encoder, data.images, objective, config, seed, reference)
     follow(behind, data.images)
-    return Features(_encoded(encoder, data.images), _encoded(behind, data.images), history)
+    return Features(
+        _encoded(encoder, data.images), _encoded(behind, data.images), history
+    )
 
 
 METHODS: dict[str, Finder] = {
@@ -289,7 +297,9 @@ BACKGROUND_SEED = 1000
 
 def make_encoder(data: BackgroundDataset, seed: int) -> ConvEncoder:
     """Return the network that all methods train, with its first weights."""
-    return ConvEncoder(data.images.shape[1:], dim=64, width=16, normalization="batch", seed=seed)
+    return ConvEncoder(
+        data.images.shape[1:], dim=64, width=16, normalization="batch", seed=seed
+    )
 
 
 def train(
@@ -312,7 +322,9 @@ def train(
 def follow(encoder: ConvEncoder, images: np.ndarray) -> None:
     """Give batch normalization the statistics of ``images``, after it has seen those of two sets."""
     store = encoder.prepare(images)
-    update_bn([store.batch(rows) for rows in torch.arange(len(store)).split(256)], encoder)
+    update_bn(
+        [store.batch(rows) for rows in torch.arange(len(store)).split(256)], encoder
+    )
 
 
 def _encoded(encoder: nn.Module, images: np.ndarray) -> np.ndarray:
@@ -322,7 +334,9 @@ def _encoded(encoder: nn.Module, images: np.ndarray) -> np.ndarray:
 # --- scores ---
 
 
-def scores_of(data: BackgroundDataset, features: Features, seed: int = 0) -> dict[str, float]:
+def scores_of(
+    data: BackgroundDataset, features: Features, seed: int = 0
+) -> dict[str, float]:
     """Return how well k-means recovers objects and backgrounds, in percent.
 
     k-means is run with the true number of objects on the salient features and with the true
@@ -352,8 +366,6 @@ def compare(
     name: str,
     methods: Sequence[str],
     seeds: Sequence[int] = (0,),
-    *,
-    done: Callable[[dict], object] = lambda row: None,
     **changes,
 ) -> pd.DataFrame:
     """Run methods on the images ``name`` with several seeds; return one row a run.
@@ -367,8 +379,6 @@ def compare(
     seeds : sequence of int, default (0,)
         Each draws other backgrounds, other first weights, other batches and views, and other
         starts of k-means.
-    done : callable, optional
-        Called with each row as it is measured.
     **changes
         Fields of `TrainingConfig`.
     """
@@ -378,7 +388,7 @@ def compare(
         found = find(data, method, config, seed=seed)
         rows.append(
             {
-                "dataset": data.name,
+                "dataset": name,
                 "method": method,
                 "seed": seed,
                 **scores_of(data, found, seed),
@@ -386,28 +396,10 @@ def compare(
                 "cpu_seconds": found.cpu_seconds,
             }
         )
-        done(rows[-1])
     return pd.DataFrame(rows)
 
 
-# --- the command ---
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run ``python -m dnalib.salient``; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m dnalib.salient", description=__doc__)
-    parser.add_argument("--datasets", nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the CSV file")
-    chosen = parser.parse_args(arguments)
-    for name, seed, method in product(chosen.datasets, chosen.seeds, chosen.methods):
-        pattern = SETTINGS[name].backgrounds["pattern"]
-        if (f"{name} over {pattern}", method, seed) in _measured(chosen.results):
-            continue
-        compare(name, [method], [seed], done=partial(_add, chosen.results))
-    print(summarize(pd.read_csv(chosen.results)).to_string())
-    return 0
+# --- the study ---
 
 
 def summarize(results: pd.DataFrame) -> pd.DataFrame:
@@ -417,33 +409,15 @@ def summarize(results: pd.DataFrame) -> pd.DataFrame:
     return groups.agg(["mean", "std"]).round(1)
 
 
-def _measured(path: Path) -> set[tuple]:
-    if not path.exists():
-        return set()
-    return set(pd.read_csv(path)[["dataset", "method", "seed"]].itertuples(index=False, name=None))
+def _measure_all(dataset: str, seed: int, methods: Sequence[str]) -> Iterator[dict]:
+    for method in methods:
+        yield from compare(dataset, [method], [seed]).to_dict("records")
 
 
-def _add(path: Path, row: dict) -> None:
-    """Add a row to the file, whole or not at all, in the order of datasets, methods and seeds."""
-    known = [pd.read_csv(path)] if path.exists() else []
-    table = pd.concat([*known, pd.DataFrame([row])], ignore_index=True)
-    names = [f"{name} over {s.backgrounds['pattern']}" for name, s in SETTINGS.items()]
-    order = {"dataset": names, "method": list(METHODS)}
-    table = table.sort_values(
-        ["dataset", "method", "seed"],
-        key=lambda column: column.map(
-            {value: place for place, value in enumerate(order.get(column.name, []))}
-        )
-        if column.name in order
-        else column,
-        ignore_index=True,
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        table.round(2).to_csv(temporary, index=False)
-    print(f"{row['dataset']}, {row['method']}, seed {row['seed']}: object {row['object_acc']:.1f}, "
-          f"background {row['background_acc']:.1f} in {row['seconds']:.0f} s", flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+STUDY = Study(
+    "salient_features.csv",
+    tuple(SETTINGS),
+    tuple(METHODS),
+    _measure_all,
+    main=("object_acc", "background_acc", "leak_acc"),
+)

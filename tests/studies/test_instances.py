@@ -3,23 +3,21 @@
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from dnalib.benchmark import instances
-from dnalib.benchmark.instances import (
+from dnalib.datasets import pooled, thin
+from dnalib.encoders import encode
+from dnalib.retrieval import seen_scores, unseen_scores
+from dnalib.studies import instances
+from dnalib.studies.instances import (
     SETTINGS,
     VARIANTS,
     Setting,
-    main,
     measure,
     pair_similarities,
     prepare,
     variants_for,
 )
-from dnalib.datasets import pooled, thin
-from dnalib.encoders import encode
-from dnalib.retrieval import seen_scores, unseen_scores
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,7 @@ def test_raw_pixels_are_scored_as_they_are(parts):
     expected = seen_scores(rows(train.inputs), train.fine, rows(test.inputs), test.fine)
     expected |= unseen_scores(rows(rest.inputs), rest.fine, seed=3)
     assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1.0)
-    assert (row["dataset"], row["variant"], row["seed"]) == ("digits", "pixels", 3)
+    assert (row["dataset"], row["method"], row["seed"]) == ("digits", "pixels", 3)
 
 
 def test_variants_differ_in_what_they_say(parts):
@@ -59,20 +57,13 @@ def test_variants_differ_in_what_they_say(parts):
     assert len(set(features.values())) == len(features) == len(VARIANTS) - 1
 
 
-def test_results_are_kept_row_by_row_and_made_once(parts, tmp_path, monkeypatch, capsys):
+def test_the_study_measures_the_variants_that_make_sense(parts, monkeypatch):
     monkeypatch.setattr(instances, "prepare", lambda name: parts)
-    monkeypatch.setattr(instances, "variants_for", lambda seen: ["pixels", "untrained"])
     monkeypatch.setitem(instances.SETTINGS, "digits", Setting(("8", "9"), 80, 1))
-    arguments = ["digits", "--seeds", "0", "1", "--output", str(tmp_path / "table.csv")]
-    main(arguments)
-    assert len(capsys.readouterr().out.splitlines()) == 4
-    table = pd.read_csv(tmp_path / "table.csv")
-    assert table[["variant", "seed"]].to_numpy().tolist() == [
-        ["pixels", 0], ["pixels", 1], ["untrained", 0], ["untrained", 1]
-    ]  # fmt: skip
-    main(arguments)
-    main([*arguments, "--variants", "isif"])  # makes no sense for these images, says variants_for
-    assert capsys.readouterr().out == ""
+    rows = list(instances.STUDY.measure("digits", 0, ["pixels", "no-color"]))
+    assert [(row["method"], row["epochs"], row["n_train"]) for row in rows] == [
+        ("pixels", 1, len(parts[0].train))
+    ]
 
 
 def test_similarities_of_pairs_are_those_of_a_naive_loop(parts):
@@ -85,7 +76,9 @@ def test_similarities_of_pairs_are_those_of_a_naive_loop(parts):
     for i, j in combinations(range(len(images)), 2):
         cosines[images.fine[i] == images.fine[j]].append(features[i] @ features[j])
     assert pairs["two images, same category"] == pytest.approx(cosines[True], abs=1e-5)
-    assert pairs["two images, other category"] == pytest.approx(cosines[False], abs=1e-5)
+    assert pairs["two images, other category"] == pytest.approx(
+        cosines[False], abs=1e-5
+    )
     of_one = pairs["two views of one image"]
     assert of_one.shape == (len(images),) and (of_one < 1 - 1e-6).all()
     unchanged = pair_similarities(result.encoder, images, view="none")
@@ -93,12 +86,14 @@ def test_similarities_of_pairs_are_those_of_a_naive_loop(parts):
 
 
 def test_results_in_the_repository_hold_what_notebook_07_says():
-    table = instances.read_results()
-    assert set(table["variant"]) <= set(VARIANTS) and set(table["dataset"]) == set(SETTINGS)
-    assert not table.duplicated(["dataset", "variant", "seed"]).any()
+    table = instances.STUDY.read()
+    assert set(table["method"]) <= set(VARIANTS) and set(table["dataset"]) == set(
+        SETTINGS
+    )
+    assert not table.duplicated(["dataset", "method", "seed"]).any()
     scores = table[["knn", "linear", "r1", "r2", "r4", "r8", "nmi"]]
     assert scores.stack().between(0, 100).all() and not scores.isna().any().any()
-    knn = table.set_index(["variant", "dataset", "seed"])["knn"]
+    knn = table.set_index(["method", "dataset", "seed"])["knn"]
     for dataset in SETTINGS:
         for seed in (0, 1, 2):
             assert knn["isif", dataset, seed] > knn["pixels", dataset, seed]

@@ -1,37 +1,32 @@
 """Instance spreading on images: its variants and rivals on seen and on unseen categories.
 
-What notebook 07 shows of one dataset, for all of them:
-``python -m dnalib.benchmark.instances digits mnist omniglot cifar10``.
+What notebook 07 shows of one dataset, ``python -m dnalib study instances`` measures for all of them.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import product
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from dnalib.benchmark.tables import write_table
 from dnalib.datasets import CoarseDataset, Split, hold_out, load, pooled, thin
 from dnalib.encoders import encode
 from dnalib.methods import Method, Run, get_method, run
 from dnalib.methods.isif import ISIFObjective
 from dnalib.retrieval import seen_scores, unseen_scores
+from dnalib.studies.study import Study
 from dnalib.training.views import make_view
 
-RESULTS = Path(__file__).parents[2] / "results" / "vision_isif.csv"
-
 ISIF = get_method("isif")
-NO_SPREADING = replace(ISIF, name="isif-no-spreading", objective=partial(ISIFObjective, spread=0.0))
+NO_SPREADING = replace(
+    ISIF, name="isif-no-spreading", objective=partial(ISIFObjective, spread=0.0)
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,7 @@ def measure(
     Returns
     -------
     row : dict
-        Dataset, variant, seed; the scores of `seen_scores` and `unseen_scores`; ``cpu_seconds``
+        Dataset, the variant as ``method``, seed; the scores of `seen_scores` and `unseen_scores`; ``cpu_seconds``
         of this process until the features were there.
     result : Run
     """
@@ -128,14 +123,18 @@ def measure(
     started = time.process_time()
     result = run(seen, chosen.method, seed=seed, progress=progress, **settings)
     rest = pooled(unseen)
-    features = encode(result.encoder, result.encoder.prepare(rest.inputs, progress=False)).numpy()
+    features = encode(
+        result.encoder, result.encoder.prepare(rest.inputs, progress=False)
+    ).numpy()
     cpu_seconds = time.process_time() - started
     labels = seen.train.fine, seen.test.fine
     row = {
         "dataset": seen.name,
-        "variant": variant,
+        "method": variant,
         "seed": seed,
-        **seen_scores(result.train_features, labels[0], result.test_features, labels[1]),
+        **seen_scores(
+            result.train_features, labels[0], result.test_features, labels[1]
+        ),
         **unseen_scores(features, rest.fine, seed),
         "cpu_seconds": cpu_seconds,
     }
@@ -143,7 +142,10 @@ def measure(
 
 
 def prepare(
-    name: str, unseen: Sequence[str] | None = None, n_train: int | None = None, seed: int = 0
+    name: str,
+    unseen: Sequence[str] | None = None,
+    n_train: int | None = None,
+    seed: int = 0,
 ) -> tuple[CoarseDataset, CoarseDataset]:
     """Load a dataset, hold categories out, and thin what is left to the images trained on.
 
@@ -198,7 +200,8 @@ def pair_similarities(
     change = make_view(view, 1.0, encoder)
     with torch.no_grad():
         one, other = (
-            normalize(encoder(change(store, torch.arange(len(store)), generator))) for _ in range(2)
+            normalize(encoder(change(store, torch.arange(len(store)), generator)))
+            for _ in range(2)
         )
     features = encode(encoder, store).numpy()
     first, second = np.triu_indices(len(features), k=1)
@@ -211,39 +214,17 @@ def pair_similarities(
     }
 
 
-def read_results() -> pd.DataFrame:
-    """Return ``results/vision_isif.csv``: the scores of every variant on every dataset and seed."""
-    return pd.read_csv(RESULTS)
+def _measure_all(dataset: str, seed: int, names: Sequence[str]) -> Iterator[dict]:
+    setting, (seen, unseen) = SETTINGS[dataset], prepare(dataset)
+    for name in [name for name in names if name in variants_for(seen)]:
+        row, _ = measure(seen, unseen, name, seed=seed, epochs=setting.epochs)
+        yield row | {"n_train": len(seen.train), "epochs": setting.epochs}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is missing in the table of results, row by row."""
-    parser = argparse.ArgumentParser(prog="python -m dnalib.benchmark.instances")
-    parser.add_argument("datasets", nargs="+", choices=SETTINGS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    asked = parser.parse_args(arguments)
-    parts = [prepare(name) for name in asked.datasets]
-    for variant, seed, (seen, unseen) in product(asked.variants, asked.seeds, parts):
-        if variant in variants_for(seen):
-            _measure_missing(asked.output, seen, unseen, variant, seed)
-
-
-def _measure_missing(
-    path: Path, seen: CoarseDataset, unseen: CoarseDataset, variant: str, seed: int
-) -> None:
-    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["dataset"])
-    key = {"dataset": seen.name, "variant": variant, "seed": seed}
-    if not table.empty and (table[list(key)] == pd.Series(key)).all(axis=1).any():
-        return
-    setting = SETTINGS[seen.name]
-    row, _ = measure(seen, unseen, variant, seed=seed, epochs=setting.epochs)
-    row |= {"n_train": len(seen.train), "epochs": setting.epochs}
-    print("  ".join(f"{k} {v:.1f}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
-    rows = [*table.to_dict("records"), row]
-    write_table(pd.DataFrame(rows).round(2), path)
-
-
-if __name__ == "__main__":
-    main()
+STUDY = Study(
+    "vision_isif.csv",
+    tuple(SETTINGS),
+    tuple(VARIANTS),
+    _measure_all,
+    main=("knn", "r1"),
+)

@@ -6,21 +6,18 @@ import numpy as np
 import pytest
 
 from dnalib import datasets
-from dnalib.benchmark import novel_classes
-from dnalib.benchmark.novel_classes import (
+from dnalib.studies import novel_classes
+from dnalib.studies.novel_classes import (
     KNOWN,
     RECIPES,
-    ROTATIONS,
     STARTS,
+    STUDY,
     UNTRAINED,
     Recipe,
     begin,
     make_encoder,
-    read_results,
-    run_novel_classes,
 )
 from dnalib.encoders import ConvEncoder, VectorEncoder
-from dnalib.methods.novel import ABLATION
 from tests.helpers import make_texts
 from tests.methods.test_novel import make_dataset
 
@@ -72,38 +69,19 @@ def test_known_classes_are_the_first_of_images_and_drawn_of_texts():
     assert len({TEXTS.split(texts, seed) for seed in range(6)}) > 1
 
 
-def test_a_grid_keeps_every_row_and_runs_what_is_missing(tmp_path, monkeypatch, capsys):
-    path = tmp_path / "results.csv"
-    run_novel_classes(IMAGES, 0, path, ("baseline",))
-    run_novel_classes(IMAGES, 1, path, ("baseline",))
-    run_novel_classes(IMAGES, 0, path, ("+ NCL", "baseline"))
-    table = read_results(path)
-    assert table[["seed", "method"]].to_numpy().tolist() == [
-        *([0, method] for method in (*STARTS, "baseline", "+ NCL")),
-        *([1, method] for method in (*STARTS, "baseline")),
-    ]
-    variants = table[table["method"].isin(ABLATION)]
-    assert variants.notna().all(axis=None) and (variants["novel_train"] == 30).all()
-    assert table.loc[table["method"] == ROTATIONS, "head_acc"].isna().all()
-    assert "images seed 1  baseline" in capsys.readouterr().out
-    monkeypatch.setattr(novel_classes, "begin", None)
-    run_novel_classes(IMAGES, 0, path, ("+ NCL", "baseline"))
+def test_the_study_measures_starts_and_variants(monkeypatch):
+    monkeypatch.setitem(RECIPES, "images", IMAGES)
+    rows = list(STUDY.measure("images", 0, ("baseline", "+ NCL")))
+    assert [row["method"] for row in rows] == [*STARTS, "baseline", "+ NCL"]
+    assert all(row["novel_train"] == 30 for row in rows)
+    assert "head_acc" in rows[-1] and "head_acc" not in rows[1]
 
 
-def test_other_settings_are_measured_anew_in_the_same_place(tmp_path):
-    path = tmp_path / "results.csv"
-    run_novel_classes(TEXTS, 0, path, ("baseline",))
-    changed = replace(TEXTS, joint=2)
-    assert changed.digest != TEXTS.digest
-    run_novel_classes(changed, 0, path, ("baseline",))
-    table = read_results(path)
-    assert len(table) == 3 and (table["recipe"] == changed.digest).all()
-
-
-def test_a_digest_of_digits_alone_stays_text(tmp_path):
-    path = tmp_path / "results.csv"
-    path.write_text("dataset,seed,method,recipe\nx,0,baseline,00123456\n")
-    assert read_results(path)["recipe"].tolist() == ["00123456"]
+def test_other_settings_have_another_stamp(monkeypatch):
+    monkeypatch.setitem(RECIPES, "texts", TEXTS)
+    stamp = STUDY.stamp("texts")
+    monkeypatch.setitem(RECIPES, "texts", replace(TEXTS, joint=2))
+    assert stamp != STUDY.stamp("texts")
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -114,7 +92,7 @@ def test_every_recipe_makes_valid_settings(name):
 
 
 def test_stored_results_are_of_the_recipes_that_stand_here():
-    stored = read_results()
+    stored = STUDY.read()
     for name, rows in stored.groupby("dataset"):
         assert set(rows["recipe"]) == {RECIPES[name].digest}
 

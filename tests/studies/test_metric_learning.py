@@ -6,7 +6,7 @@ import torch
 
 from dnalib.datasets import CoarseDataset, Split
 from dnalib.hyperbolic import distance, to_ball
-from dnalib.metric_learning import (
+from dnalib.studies.metric_learning import (
     METRIC_METHODS,
     compare,
     pulls,
