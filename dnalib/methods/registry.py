@@ -16,6 +16,7 @@ from dnalib.methods.idfd import IDFDObjective
 from dnalib.methods.isif import ISIFObjective
 from dnalib.methods.ncl import CoarseNCLObjective
 from dnalib.methods.ntxent import NTXentObjective
+from dnalib.methods.plus import DNAPlusObjective, RankedDNAObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
 from dnalib.methods.wscl import WSCLObjective
@@ -143,6 +144,20 @@ METHODS: dict[str, Method] = {
             "an early release by DOWN's authors, which may differ from the paper",
             objective=STARObjective,
             settings={"filters": ()},
+        ),
+        Method(
+            "dna-ranked",
+            "DNA + ranks",
+            "a combination of our own: DNA's label and reciprocal filters, DOWN's weights by rank",
+            objective=RankedDNAObjective,
+            settings={"filters": ("label", "reciprocal")},
+        ),
+        Method(
+            "dna-plus",
+            "DNA+",
+            "a recipe of our own: DNA + ranks, then also centers found inside each coarse class",
+            objective=DNAPlusObjective,
+            settings={"filters": ("label", "reciprocal")},
         ),
         Method(
             "ncl",

@@ -48,10 +48,12 @@ METHOD_COLORS = {
     # linear maps of pixels: gray and teal
     "pixels": "#BBBBBB",
     "cpca": "#3C7A7A",
-    # neighbors: blue, purple where ranks weigh them, violet where a queue holds them
+    # neighbors: blue (red for the recipe of our own), purple where ranks weigh them, violet where a queue holds them
     "wscl": "#56B4E9",
     "dna": "#0072B2",
     "dna-hier": "#080B7A",
+    "dna-ranked": "#161FFF",
+    "dna-plus": "#901400",
     "down": "#CC79A7",
     "star": "#55013D",
     "ncl": "#7B2FDD",

@@ -1,0 +1,73 @@
+"""DNA+: a recipe of this project, from ingredients whose worth was measured one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dnalib.clustering import cluster_within
+from dnalib.methods.down import DOWNObjective
+from dnalib.neighbors import NeighborGraph
+from dnalib.training import Step, Task, TrainingConfig
+
+CENTER_TEMPERATURE = 0.1
+"""Of the softmax over centers: above that over texts, since centers lie closer together."""
+
+STARTS = 4
+"""k-means starts before each epoch; what they miss, the next epoch's may find."""
+
+
+class RankedDNAObjective(DOWNObjective):
+    """DNA's filtered neighbors with DOWN's weights: the text itself first, then by rank.
+
+    The last of the k neighbors retrieved counts a twentieth of the text itself, in every epoch:
+    what is kept of a list decays by e within a third of it. Ranks are places in the list as
+    retrieved, so that a filter leaves gaps and moves nobody up.
+    """
+
+    term = "neighbors"
+    bases = (20.0,)
+
+
+class DNAPlusObjective(RankedDNAObjective):
+    """Ranked neighbors, and in the second half of the epochs also centers of clusters.
+
+    Before each of these epochs the bank is clustered inside every coarse class, whose share of
+    the ``n_clusters`` is that of its texts; then each text's own center is its positive among all
+    centers, as in prototypical contrastive learning. Neighbors say what is alike nearby; centers
+    add what belongs together at the other end of a category, where no neighbor list reaches.
+
+    References
+    ----------
+    Li et al., Prototypical Contrastive Learning of Unsupervised Representations, ICLR 2021, for
+    the term; that clusters never cross a coarse class is ours.
+    """
+
+    def __init__(self, task: Task, config: TrainingConfig):
+        super().__init__(task, config)
+        self.n_clusters = task.require_clusters()
+        self.seed = task.seed
+        self._centers: Tensor | None = None
+        self._own: Tensor | None = None
+
+    def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph:
+        """Retrieve and filter this epoch's neighbors; in the second half find clusters as well."""
+        if 2 * epoch >= self.config.epochs:
+            found = cluster_within(
+                bank, coarse, self.n_clusters, n_init=STARTS, seed=self.seed + epoch
+            )
+            device = self.head[-1].weight.device
+            centers = torch.from_numpy(found.centers).to(device, torch.float32)
+            self._centers = F.normalize(centers)
+            self._own = torch.from_numpy(found.labels).to(device)
+        return super().mine(bank, coarse, epoch)
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """Return the terms of the neighbors, ``ce``, and ``centers`` once there are any."""
+        terms = super().forward(step)
+        if self._centers is not None:
+            logits = step.queries @ self._centers.T / CENTER_TEMPERATURE
+            terms["centers"] = F.cross_entropy(logits, self._own[step.indices])
+        return terms
