@@ -1,6 +1,7 @@
 """The four places that name versions and commands say the same."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -63,9 +64,19 @@ def test_readme_gives_two_commands():
     assert second == ".venv/bin/python -m pytest"
 
 
+NEEDED_BY_CI = ("awk", "bash", "dirname", "mktemp", "rm", "tail", "tee", "test", "true", "false")
+
+
 @pytest.fixture
 def clone(tmp_path):
     """Return a function that runs .ci/run in a folder whose README has other commands."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name in NEEDED_BY_CI:
+        (commands / name).symlink_to(shutil.which(name))
+    for name in ("apt-get", "chromium"):
+        (commands / name).write_text('#!/bin/bash\necho "${0##*/} $1"\n')
+        (commands / name).chmod(0o755)
     (tmp_path / ".ci").mkdir()
     (tmp_path / ".ci" / "run").write_bytes((ROOT / ".ci" / "run").read_bytes())
 
@@ -74,7 +85,13 @@ def clone(tmp_path):
         for old, new in zip(blocks_under("Two commands", text), (first, second), strict=True):
             text = text.replace(f"\n{old}\n", f"\n{new}\n")
         (tmp_path / "README.md").write_text(text)
-        return subprocess.run(["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True)
+        return subprocess.run(
+            ["bash", ".ci/run"],
+            cwd=tmp_path,
+            env={"PATH": str(commands)},
+            capture_output=True,
+            text=True,
+        )
 
     run.folder = tmp_path
     return run
@@ -101,6 +118,17 @@ def test_ci_runs_the_readmes_commands_in_order(clone):
         "main job",
         "tests of its metrics",
     ]
+
+
+def test_ci_installs_chromium_where_there_is_none(clone):
+    (clone.folder / "bin" / "chromium").unlink()
+    done = clone("echo install && echo job", "echo tests")
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if line and not line.startswith("==")]
+    assert said[:4] == ["install", "apt-get update", "apt-get install", "tests"]
+    (clone.folder / "bin" / "apt-get").unlink()
+    done = clone("echo install && echo job", "echo tests")
+    assert done.returncode == 1 and "== browser: FAILED" in done.stdout
 
 
 @pytest.mark.parametrize(
