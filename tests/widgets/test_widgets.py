@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from dnalib import plots
 from dnalib.neighbors import build_graph
-from dnalib.widgets import FilterPlayground, LossLab, live, live_figure
+from dnalib.widgets import EmbeddingExplorer, FilterPlayground, LossLab, explorer, live, live_figure
 
 
 @pytest.fixture(params=["watched", "headless"])
 def watched(request, monkeypatch):
-    monkeypatch.setattr(live, "headless", lambda: request.param == "headless")
+    for module in (live, explorer):
+        monkeypatch.setattr(module, "headless", lambda: request.param == "headless")
     return request.param == "watched"
 
 
@@ -96,3 +98,34 @@ def test_the_lab_follows_its_query(watched):
         assert words_of(shown).startswith("At 90°")
     else:
         assert isinstance(shown, Figure)
+
+
+def explorer_of(texts):
+    maps = np.random.default_rng(0).normal(size=(2, 30, 2))
+    labels = np.arange(30) % 3
+    names, parents = ["cat", "dog", "ant"], ["pet", "<pest>"]
+    return EmbeddingExplorer(*maps, labels, names, labels // 2, parents, texts, title="Apart")
+
+
+def test_the_explorer_lists_what_is_picked_in_either_map(watched):
+    shown = explorer_of([f"text {row} & more" for row in range(30)]).show()
+    if not watched:
+        assert isinstance(shown, Figure) and plots.describe(shown).startswith("Apart.")
+        return
+    scatters = [box.children[-1] for box in shown.children[0].children]
+    picked = shown.children[1]
+    assert "lasso" in picked.value
+    scatters[1].selection = [2, 0, 5]
+    assert list(scatters[0].selection) == [2, 0, 5]
+    words = re.sub(r"<style.*?</style>|<.*?>", " ", picked.value, flags=re.S).split()
+    assert words[:2] == ["3", "picked"]
+    assert words.count("ant") == 2 and "0 &amp; more" in " ".join(words) and "&lt;pest&gt;" in words
+    scatters[1].selection = []
+    assert "lasso" in picked.value
+
+
+def test_texts_that_may_not_be_shown_are_nowhere(monkeypatch):
+    monkeypatch.setattr(explorer, "headless", lambda: False)
+    silent = explorer_of(None)
+    assert list(silent.listing(range(30)).columns) == ["parent", "category"]
+    assert "text</th>" not in silent._picked(list(range(30)))
