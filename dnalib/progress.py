@@ -9,8 +9,12 @@ from tqdm.auto import tqdm
 
 
 def headless() -> bool:
-    """Tell whether nobody watches: ``$DNALIB_HEADLESS`` is set, or output goes to a file."""
-    if os.environ.get("DNALIB_HEADLESS"):
+    """Tell whether nobody watches.
+
+    That is where ``$DNALIB_HEADLESS`` is set, where output goes to a file, and in all but the first
+    process of a launch, which would draw bars over each other.
+    """
+    if os.environ.get("DNALIB_HEADLESS") or os.environ.get("RANK", "0") != "0":
         return True
     return not (sys.stderr.isatty() or "ipykernel" in sys.modules)
 

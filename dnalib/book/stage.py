@@ -17,6 +17,7 @@ PAGES = (
     "lesson-plans",
     "my-numbers-differ",
     "write-your-own-method",
+    "many-processes",
     "when-something-goes-wrong",
 )
 """Pages of ``docs/`` in the order of the contents."""

@@ -17,16 +17,19 @@ FEATURE_BATCH = 256
 
 
 @torch.no_grad()
-def encode(encoder: nn.Module, store: Store, *, progress: bool = False) -> Tensor:
+def encode(
+    encoder: nn.Module, store: Store, *, progress: bool = False, part: slice = slice(None)
+) -> Tensor:
     """Return unit features ``(n, dim)`` of all inputs in ``store``, in evaluation mode.
 
-    Batches hold inputs of similar length, so that hardly anything is spent on padding.
+    Batches hold inputs of similar length, so that hardly anything is spent on padding. With
+    ``part`` only these batches are encoded, and the rows of all others are zero.
     """
     was_training = encoder.training
     encoder.eval()
-    features = torch.empty(len(store), encoder.dim)
+    features = torch.zeros(len(store), encoder.dim)
     with progress_bar(len(store), "features", "text", show=progress) as bar:
-        for indices in length_buckets(store.lengths, FEATURE_BATCH):
+        for indices in length_buckets(store.lengths, FEATURE_BATCH)[part]:
             features[indices] = normalize(encoder(store.batch(indices))).cpu()
             bar.update(len(indices))
     encoder.train(was_training)

@@ -24,6 +24,13 @@ class Batch:
     values: Tensor
     mask: Tensor | None = None
 
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self, chosen: slice) -> Batch:
+        """Return the inputs at ``chosen`` alone."""
+        return Batch(self.values[chosen], None if self.mask is None else self.mask[chosen])
+
     def to(self, device: torch.device) -> Batch:
         """Return the batch on ``device``."""
         mask = None if self.mask is None else self.mask.to(device)

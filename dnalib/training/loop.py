@@ -20,6 +20,7 @@ from dnalib.progress import headless, progress_bar
 from dnalib.training import checkpoint
 from dnalib.training.config import TrainingConfig
 from dnalib.training.objective import Objective, Step, copy_encoder, seed_everything
+from dnalib.training.team import Team
 from dnalib.training.views import make_view
 
 BUCKET_BATCHES = 16
@@ -40,7 +41,7 @@ class Monitor(Protocol):
 
 
 class Trainer:
-    """Trains an encoder in place.
+    """Trains an encoder in place, in one process or, if it was launched so, in several.
 
     Parameters
     ----------
@@ -83,7 +84,9 @@ class Trainer:
         self.seed = seed
         self.monitor = monitor
         self.checkpoint_path = checkpoint_path
-        self.progress = progress
+        self.team = Team()
+        self.team.require_divisible(encoder, len(store), config.batch_size)
+        self.progress = progress and self.team.is_first
         self.device = next(encoder.parameters()).device
         self.objective = objective.to(self.device)
         self.momentum = _frozen_copy(encoder) if objective.needs_keys else None
@@ -132,10 +135,10 @@ class Trainer:
             bar.update()
         row |= {"loss": sum(sums.values())} | {f"loss_{name}": sums[name] for name in sums}
         row["seconds"] = time.perf_counter() - started
-        return row | self._look(epoch)
+        return row | self.team.from_first(lambda: self._look(epoch))
 
     def _mine(self, epoch: int) -> None:
-        self.bank = encode(self.encoder, self.store)
+        self.bank = self.team.total(encode(self.encoder, self.store, part=self.team.own))
         self.graph = self.objective.mine(self.bank.numpy(), self.coarse.numpy(), epoch)
         self.bank = self.bank.to(self.device)
 
@@ -151,7 +154,7 @@ class Trainer:
 
     def _step(self, indices: Tensor, generator: torch.Generator) -> dict[str, float]:
         batch = self.view(self.store, indices, generator)
-        features = self.encoder(batch)
+        features = self.team.encode(self.encoder, batch)
         keys = self._momentum_keys(batch)
         second = self._second_features(indices, generator)
         step = Step(
@@ -179,11 +182,13 @@ class Trainer:
     def _second_features(self, indices: Tensor, generator: torch.Generator) -> Tensor | None:
         if not self.objective.needs_second_view:
             return None
-        return self.encoder(self.view(self.store, indices, generator))
+        return self.team.encode(self.encoder, self.view(self.store, indices, generator))
 
     @torch.no_grad()
     def _momentum_keys(self, batch) -> Tensor | None:
-        return None if self.momentum is None else normalize(self.momentum(batch))
+        if self.momentum is None:
+            return None
+        return normalize(self.team.encode(self.momentum, batch))
 
     def _descend(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):
@@ -194,6 +199,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.team.average_gradients(trained)
         nn.utils.clip_grad_norm_(trained, self.config.clip)
         self.optimizer.step()
         self.scheduler.step()
@@ -218,7 +224,7 @@ class Trainer:
             print(f"epoch {row['epoch'] + 1}/{self.config.epochs}  {shown}", flush=True)
 
     def _save(self, run: str) -> None:
-        if self.checkpoint_path is None:
+        if self.checkpoint_path is None or not self.team.is_first:
             return
         state = {
             "run": run,
@@ -237,7 +243,7 @@ class Trainer:
     def _resume(self, run: str) -> None:
         if self.checkpoint_path is None:
             return
-        state = checkpoint.load(self.checkpoint_path, run)
+        state = self.team.from_first(lambda: checkpoint.load(self.checkpoint_path, run))
         if state is None:
             return
         self.history = state["history"]
