@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("check", "benchmark", "study", "refresh", "book", "students")
+COMMANDS = ("check", "benchmark", "study", "refresh", "book", "slides", "students")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,6 +30,10 @@ def main(arguments: Sequence[str]) -> int:
         from dnalib.book import main as book
 
         return book(rest)
+    if command == "slides":
+        from dnalib.execution.slides import main as slides
+
+        return slides(rest)
     if command == "students":
         from dnalib.execution.students import main as students
 

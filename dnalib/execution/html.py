@@ -50,8 +50,9 @@ class _Renderer(IPythonRenderer):
         return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
 
 
-class _OfflineExporter(HTMLExporter):
-    raw_template = OFFLINE_TEMPLATE
+class OfflineMarkdown:
+    """Lets an exporter of nbconvert lay out formulas, and embed pictures, without a network."""
+
     embed_images = True
 
     @pass_context
@@ -66,6 +67,10 @@ class _OfflineExporter(HTMLExporter):
             exclude_anchor_links=True,
         )
         return MarkdownWithMath(renderer=renderer).render(source)
+
+
+class _OfflineExporter(OfflineMarkdown, HTMLExporter):
+    raw_template = OFFLINE_TEMPLATE
 
 
 def export(notebook: Path, target: Path, title: str, folder: Path) -> None:
