@@ -92,6 +92,14 @@ AXIS_LABELS = {
     "seconds": "Seconds",
 }
 
+INK = (
+    "text.color",
+    "axes.edgecolor",
+    "axes.labelcolor",
+    "axes.titlecolor",
+    "xtick.color",
+    "ytick.color",
+)
 # No squares or crosses: Matplotlib snaps their edges to pixels, and small ones vanish.
 MARKERS = ("o", "^", "D", "v")
 MAX_NAMED_ROWS = 80
@@ -109,6 +117,11 @@ def use_style() -> None:
         {
             "figure.figsize": (7.0, 4.3),
             "figure.dpi": 100,
+            # White paper, whatever the page around it and the reader's own settings are.
+            "figure.facecolor": "white",
+            "axes.facecolor": "white",
+            "savefig.facecolor": "white",
+            **dict.fromkeys(INK, "black"),
             "figure.constrained_layout.use": True,
             "savefig.dpi": 150,
             "savefig.bbox": "tight",
