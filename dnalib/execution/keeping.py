@@ -14,6 +14,12 @@ LARGEST = 1_000_000
 STYLED_TABLE = re.compile(r"T_[0-9a-f]{5}")
 """The id that pandas draws at random for each styled table."""
 
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Where an object happened to lie in memory."""
+
+EPOCH_SECONDS = re.compile(r"^(epoch \d+/\d+ .*?) +seconds [\d.]+$", re.MULTILINE)
+"""A line that training prints after an epoch."""
+
 
 def keep_outputs(notebook: Path, executed: Path) -> None:
     """Write the outputs of `executed` into `notebook`, whose sources stay as they are.
@@ -41,7 +47,7 @@ def keep_outputs(notebook: Path, executed: Path) -> None:
                 f"cell {cell.id!r} of {executed.name} is not the one of {notebook}: expected it "
                 "executed as it is; run run_all.py again"
             )
-        cell.outputs = [_settled(output, cell.id) for output in made[cell.id].outputs]
+        cell.outputs = [_settled(output, cell.id) for output in _joined(made[cell.id].outputs)]
         cell.execution_count = made[cell.id].execution_count
     ours.metadata["dnalib"] = {"outputs_of": source.source_sha256}
     content = nbformat.writes(ours) + "\n"
@@ -60,9 +66,25 @@ def outputs_are_of(notebook: Notebook) -> bool:
     return metadata.get("dnalib", {}).get("outputs_of") == notebook.source_sha256
 
 
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return the outputs with what was printed in several pieces, as time had it, in one."""
+    joined: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            joined.append(nbformat.from_dict(output))
+    return joined
+
+
 def _settled(output: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode:
     """Return the output without what changes from run to run though nothing else did."""
-    html = output.get("data", {}).get("text/html")
-    if html:
-        output.data["text/html"] = STYLED_TABLE.sub(f"T_{cell_id}", html)
+    if output.output_type == "stream":
+        output.text = EPOCH_SECONDS.sub(r"\1", output.text)
+    data = output.get("data", {})
+    if "text/html" in data:
+        data["text/html"] = STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"])
+    if "text/plain" in data:
+        data["text/plain"] = ADDRESS.sub("", data["text/plain"])
     return output

@@ -52,6 +52,39 @@ def test_another_run_of_the_same_changes_no_byte(tmp_path):
     assert notebook.read_bytes() == first
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            [
+                new_output(
+                    "stream",
+                    text="epoch 1/3  loss 1.03  seconds 61\nepoch 2/3  loss 0.4  seconds 3.7\n",
+                )
+            ],
+            [
+                new_output("stream", text="epoch 1/3  loss 1.03  seconds 6\n"),
+                new_output("stream", text="epoch 2/3  loss 0.4  seconds 38.7\n"),
+            ],
+        ),
+        (
+            [new_output("execute_result", {"text/plain": "<Styler at 0x7f3a10>"})],
+            [new_output("execute_result", {"text/plain": "<Styler at 0x7f6bc8>"})],
+        ),
+    ],
+    ids=["printed", "addresses"],
+)
+def test_what_differs_between_runs_is_left_out(tmp_path, one, other):
+    notebook, kept = write(tmp_path / "01_a.ipynb", cells()), []
+    for outputs in (one, other):
+        made = cells()
+        made[1].outputs, made[1].execution_count = outputs, 1
+        keep_outputs(notebook, write(tmp_path / "executed.ipynb", made))
+        kept.append(notebook.read_text())
+    assert kept[0] == kept[1]
+    assert "loss 1.03" in kept[0] or "<Styler>" in kept[0]
+
+
 def test_outputs_of_a_changed_source_are_stale(tmp_path):
     notebook = write(tmp_path / "01_a.ipynb", cells())
     keep_outputs(notebook, executed(tmp_path))
