@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullLocator
 from matplotlib.transforms import Transform, offset_copy
 from numpy.typing import ArrayLike
@@ -405,6 +406,7 @@ def _label_points(
             fontsize=9,
             va="center",
             annotation_clip=False,
+            path_effects=[withStroke(linewidth=3, foreground="white")],  # over lines and points
         )
 
 
