@@ -11,10 +11,11 @@ import pytest
 from dnalib import benchmark, datasets
 from dnalib.benchmark import Cell, ResultStore, command, grid, key_of, measure_cell, neighborhoods
 from dnalib.benchmark import main_runs, run_grid, summarize
+from dnalib.benchmark.paper import PAPER
 from dnalib.benchmark.tables import refresh
-from dnalib.methods import get_method, resolve_config
+from dnalib.methods import get_method, resolve_config, run
 from dnalib.training import TrainingConfig
-from tests.helpers import make_texts
+from tests.helpers import make_texts, make_tiny_bert
 
 
 @pytest.fixture
@@ -203,3 +204,30 @@ def test_one_seed_has_no_spread_and_early_runs_have_no_inductive_score(tmp_path,
     ]
     markdown = benchmark.results_markdown(summarize(records), published)
     assert "| 70.5 ± 0.7 | 60.0 ± 0.0 | 80.0 ± 0.0 | 80.5 ± 0.7 | 2 | 1.0 | 2 |" in markdown
+
+
+def test_the_paper_has_a_grid_of_its_own_for_every_dataset(tmp_path, tiny_grid, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(
+        command, "run_grid", lambda cells, store, **rest: asked.append((cells, rest)) or {}
+    )
+    common = ["--paper", "--methods", "dna", "--seeds", "0", "--results", str(tmp_path)]
+    assert benchmark.main([*common, "--datasets", "hwu64", "clinc150", "-s", "m=4"]) == 0
+    (first, settings), (second, others) = asked
+    assert first == [Cell("hwu64", "dna", 0, "bert-base-uncased", "all", 10)]
+    assert second == [Cell("clinc150", "dna", 0, "bert-base-uncased", "all", 30)]
+    assert (settings["k"], settings["m"], others["k"]) == (120, 4, 120)
+    assert benchmark.main([*common, "--datasets", "pydocs"]) == 2
+    assert "expected one of clinc150, wos, hwu64" in capsys.readouterr().err
+
+
+def test_the_papers_settings_train_a_tiny_bert(tmp_path, monkeypatch):
+    monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
+    bert = str(make_tiny_bert(tmp_path / "bert"))
+    settings = PAPER["clinc150"].settings() | {
+        "epochs": 3, "pretrain_epochs": 1, "batch_size": 8, "k": 5, "m": 1,
+    }  # fmt: skip
+    result = run(make_texts(40), "dna", encoder=bert, trainable_layers="all", max_length=30, **settings)
+    assert result.encoder.pooling == "cls" and result.encoder.trains_embeddings
+    assert result.history["loss_dna"].isna().tolist() == [True, False, False]
+    assert np.isfinite(result.test_features).all()

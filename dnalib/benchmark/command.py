@@ -21,6 +21,9 @@ from dnalib.benchmark.grid import run_grid
 from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.labels import write_labels
 from dnalib.benchmark.neighborhoods import measure_neighbors
+from dnalib.benchmark.paper import ENCODER as PAPER_ENCODER
+from dnalib.benchmark.paper import LAYERS as PAPER_LAYERS
+from dnalib.benchmark.paper import paper_setting
 from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import summarize
 from dnalib.benchmark.tables import (
@@ -45,6 +48,7 @@ from dnalib.running.interrupts import Terminated, one_interrupt
 from dnalib.running.processes import Limits
 
 RESULTS = Path("results")
+DEFAULT_ENCODER = "minilm"
 FAILED, CANNOT_WRITE, INTERRUPTED, TERMINATED = 1, 8, 130, 143  # as those of run_all.py
 USAGE = "python -m dnalib benchmark [options]"
 DESCRIPTION = (
@@ -87,7 +91,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--datasets", nargs="+", default=["pydocs"])
     add("--methods", nargs="+", default=["embeddings", "coarse-ce", "dna"])
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    add("--encoder", default="minilm")
+    add("--encoder", help="default: minilm, with --paper bert-base-uncased")
+    add(
+        "--paper",
+        action="store_true",
+        help="the paper's settings: all layers, 30 epochs, k and lengths by dataset; for a GPU",
+    )
     add("--epochs", type=count, metavar="N", help="in place of each method's own")
     add(
         "-s",
@@ -120,15 +129,14 @@ def _run(asked: argparse.Namespace) -> int:
     settings = assignments(asked.settings, "-s")
     if asked.epochs:
         settings["epochs"] = asked.epochs
-    cells = [
-        Cell(dataset, method, seed, asked.encoder)
-        for dataset, method, seed in product(asked.datasets, asked.methods, asked.seeds)
-    ]
+    grids = _paper_grids(asked, settings) if asked.paper else [(_cells(asked), settings)]
     stop = threading.Event()
     store = ResultStore(asked.results / "runs.jsonl")
+    failures = {}
     with ExitStack() as stack:
         measure, jobs = _executor(asked, stop, stack)
-        failures = run_grid(cells, store, measure=measure, jobs=jobs, stop=stop, **settings)
+        for cells, changed in grids:
+            failures |= run_grid(cells, store, measure=measure, jobs=jobs, stop=stop, **changed)
     if not store.records():  # there is nothing to make a table of
         return _report(failures, asked.results)
     _update_neighbors(asked.datasets, asked.results / "neighbors.csv")
@@ -136,6 +144,27 @@ def _run(asked: argparse.Namespace) -> int:
         write_labels(datasets.load(name), asked.results / "labels.json")
     print("", *_tables(asked.results).values(), sep="\n\n", flush=True)
     return _report(failures, asked.results)
+
+
+def _cells(asked: argparse.Namespace) -> list[Cell]:
+    return [
+        Cell(dataset, method, seed, asked.encoder or DEFAULT_ENCODER)
+        for dataset, method, seed in product(asked.datasets, asked.methods, asked.seeds)
+    ]
+
+
+def _paper_grids(asked: argparse.Namespace, settings: dict) -> list[tuple[list[Cell], dict]]:
+    """Return a grid a dataset, since the paper's settings differ between them."""
+    grids = []
+    for dataset in asked.datasets:
+        paper = paper_setting(dataset)
+        encoder = asked.encoder or PAPER_ENCODER
+        cells = [
+            Cell(dataset, method, seed, encoder, PAPER_LAYERS, paper.max_length)
+            for method, seed in product(asked.methods, asked.seeds)
+        ]
+        grids.append((cells, paper.settings() | settings))
+    return grids
 
 
 def _executor(

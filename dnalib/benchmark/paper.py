@@ -1,0 +1,62 @@
+"""The settings of DNA's paper and released code, as far as they are known, for one GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ENCODER = "bert-base-uncased"
+LAYERS = "all"
+PRETRAINING, TRAINING = 10, 20
+"""Epochs. The release pretrains for up to 100 and stops early; ours is a fixed number."""
+
+COMMON = {
+    "epochs": PRETRAINING + TRAINING,
+    "pretrain_epochs": PRETRAINING,
+    "batch_size": 64,
+    "learning_rate": 5e-5,
+    "temperature": 0.07,
+    "momentum": 0.99,
+    "m": 5,
+    "rank_epochs": 1,
+    "view": "replace",
+    # A quarter of the tokens is chosen, and nine tenths of these change.
+    "view_rate": 0.225,
+}
+
+
+@dataclass(frozen=True)
+class PaperSetting:
+    """What differs by dataset.
+
+    Attributes
+    ----------
+    k : int
+        Neighbors retrieved.
+    max_length : int
+        Word pieces, special tokens included.
+    """
+
+    k: int
+    max_length: int
+
+    def settings(self) -> dict[str, object]:
+        """Return the fields of `dnalib.training.TrainingConfig`."""
+        return {**COMMON, "k": self.k}
+
+
+PAPER = {
+    "clinc150": PaperSetting(k=120, max_length=30),
+    "wos": PaperSetting(k=250, max_length=200),
+    "hwu64": PaperSetting(k=120, max_length=10),
+}
+"""By dataset."""
+
+
+def paper_setting(dataset: str) -> PaperSetting:
+    """Return the paper's setting of a dataset; a ValueError names those that have one."""
+    if dataset not in PAPER:
+        raise ValueError(
+            f"--paper was asked for {dataset!r}: expected one of {', '.join(PAPER)}; name them "
+            "with --datasets"
+        )
+    return PAPER[dataset]
