@@ -16,6 +16,7 @@ PAGES = (
     "glossary",
     "lesson-plans",
     "my-numbers-differ",
+    "paper-settings",
     "write-your-own-method",
     "many-processes",
     "when-something-goes-wrong",
