@@ -60,12 +60,14 @@ class WholeBankNLL(Function):
 def fastest_product() -> Iterator[None]:
     """Let oneDNN compute float32 products on a CPU: on AMD's twice as fast as MKL, PyTorch's own.
 
-    The setting allows it to round inputs to bfloat16, which it does where the processor has units
-    for that (Intel's AMX); sums stay in float32. Cosines are then off by 0.002 at most.
+    The setting that asks for oneDNN also allows it to round inputs to bfloat16, which it does on
+    processors with units for that (Intel's AMX). There MKL is left to do it, so that products are
+    exact to float32 everywhere.
     """
     products = torch.backends.mkldnn.matmul
     before = products.fp32_precision
-    products.fp32_precision = "bf16"
+    if not torch.cpu._is_amx_tile_supported():
+        products.fp32_precision = "bf16"
     try:
         yield
     finally:

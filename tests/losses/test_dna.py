@@ -101,11 +101,15 @@ def test_value_and_gradient_equal_the_plain_operations(dtype, n, p, seed, exclud
     torch.testing.assert_close(found, expected, atol=10 * near, rtol=near)
 
 
-def test_the_fastest_product_leaves_the_setting_as_it_was():
+@pytest.mark.parametrize("rounds", [False, True])
+def test_the_fastest_product_is_not_asked_for_where_it_rounds_and_leaves_no_trace(
+    rounds, monkeypatch
+):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: rounds)
     products = torch.backends.mkldnn.matmul
     before = products.fp32_precision
     with pytest.raises(KeyError), fastest_product():
-        assert products.fp32_precision == "bf16"
+        assert products.fp32_precision == (before if rounds else "bf16")
         raise KeyError
     assert products.fp32_precision == before
 
