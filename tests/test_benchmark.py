@@ -202,6 +202,8 @@ def test_one_seed_has_no_spread_and_early_runs_have_no_inductive_score(tmp_path,
         record | {"inductive": {"acc": 80.0 + record["seed"], "ari": 1.0, "nmi": 2.0}}
         for record in store.records()
     ]
+    some = [records[0], *store.records()[1:]]
+    assert benchmark.results_markdown(summarize(some), published).count(" |  | 2 |") == 2
     markdown = benchmark.results_markdown(summarize(records), published)
     assert "| 70.5 ± 0.7 | 60.0 ± 0.0 | 80.0 ± 0.0 | 80.5 ± 0.7 | 2 | 1.0 | 2 |" in markdown
 

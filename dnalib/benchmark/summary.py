@@ -77,7 +77,7 @@ def _setting(record: dict) -> str:
 def _means(records: list[dict]) -> dict[str, object]:
     runs = pd.DataFrame(records)
     row = {"seeds": " ".join(str(seed) for seed in sorted(runs["seed"]))}
-    if "inductive" in runs:  # early runs have none
+    if all("inductive" in record for record in records):  # early runs have none
         inductive = pd.DataFrame(list(runs["inductive"])).add_prefix("inductive_")
         runs = runs.join(inductive)
     for column in (*SCORES, *INDUCTIVE, *COSTS):

@@ -366,18 +366,20 @@ def score_time(
             f"seconds go down to {frame['seconds'].min()}, but a logarithmic axis needs positive "
             "times: give measured seconds."
         )
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
     means = frame.groupby("method", sort=False)[["seconds", score]].mean()
+    if ax is None:
+        width, height = plt.rcParams["figure.figsize"]
+        room_for_names = 1.2 + 0.33 * len(means)
+        _, ax = plt.subplots(figsize=(width, max(height, room_for_names)), layout="constrained")
     colors = list(named_colors(list(means.index)).values())
-    ax.scatter(means["seconds"], means[score], c=colors, s=70, zorder=3)
+    ax.scatter(means["seconds"], means[score], c=colors, s=70, zorder=4)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.grid(True)
     ax.set(xlabel="Seconds (logarithmic)", ylabel=AXIS_LABELS.get(score, score))
-    ax.margins(x=0.08, y=0.12)
+    ax.margins(x=0.08, y=0.14)
     for name, value in (references or {}).items():
         ax.axhline(value, color=DARK, linestyle="--", linewidth=1, zorder=1)
         ax.annotate(
@@ -406,6 +408,7 @@ def _label_points(
             fontsize=9,
             va="center",
             annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8},
             path_effects=[withStroke(linewidth=3, foreground="white")],  # over lines and points
         )
 
