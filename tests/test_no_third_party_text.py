@@ -18,11 +18,11 @@ def words_of(text):
     return re.findall(r"[^\W_]+", text.replace("\\n", " ").replace("\\t", " ").lower())
 
 
-def index_by_opening(sentences):
-    """Map the first words of each sentence to its whole word sequences."""
-    index = {}
+def index_by_opening(sentences, names=()):
+    """Map the first words of each sentence to its whole word sequences, names left out."""
+    index, allowed = {}, [words_of(name) for name in names]
     for words in map(words_of, sentences):
-        if len(words) >= FEWEST_WORDS:
+        if len(words) >= FEWEST_WORDS and words not in allowed:
             index.setdefault(tuple(words[:FEWEST_WORDS]), []).append(words)
     return index
 
@@ -48,23 +48,28 @@ def tracked_text_files():
 
 
 def test_a_planted_sentence_is_found():
-    index = index_by_opening(["Green ideas, sleep\tfuriously in May", "too short to count"])
+    sentences = ["Green ideas, sleep\tfuriously in May", "too short to count", "a name in five words"]
+    index = index_by_opening(sentences, names=["a_name_in_five_words"])
     planted = 'x = "prefix green ideas sleep\\n", "furiously in may."  # too short to count'
     assert found_in(planted, index) == ["green ideas sleep furiously in may"]
     assert found_in("green ideas sleep furiously in June", index) == []
+    assert found_in('"a_name_in_five_words"', index) == []
 
 
 def test_no_benchmark_text_stands_in_a_tracked_file():
     if not os.environ.get("DNALIB_DATA"):
         pytest.skip("DNALIB_DATA is not set: there is nothing to compare the repository with")
     datasets = [load(name) for name in ("clinc150", "hwu64", "wos-test")]
-    index = index_by_opening(
+    sentences = (
         sentence
         for dataset in datasets
         for split in (dataset.train, dataset.test)
         for text in split.inputs
         for sentence in [text, *re.split(r"(?<=[.!?])\s+", text)]
     )
+    # Some texts are nothing but the name of their category, and names may be told.
+    names = [name for dataset in datasets for name in dataset.fine_names]
+    index = index_by_opening(sentences, names)
     files = tracked_text_files()
     assert Path(__file__) in files
     hits = {
