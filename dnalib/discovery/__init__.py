@@ -4,12 +4,15 @@ from dnalib.discovery.estimator import FineCategoryDiscovery
 from dnalib.discovery.exporting import export
 from dnalib.discovery.findings import numbers, repeated, suspicious, warnings
 from dnalib.discovery.report import write_report
+from dnalib.discovery.retraining import Retrained, retrain
 
 __all__ = [
     "FineCategoryDiscovery",
+    "Retrained",
     "export",
     "numbers",
     "repeated",
+    "retrain",
     "suspicious",
     "warnings",
     "write_report",

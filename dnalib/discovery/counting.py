@@ -8,6 +8,7 @@ import numpy as np
 
 from dnalib.clustering import NumberEstimate, estimate_n_clusters, share_out
 from dnalib.discovery.texts import Rows
+from dnalib.progress import progress_bar
 
 Wanted = int | dict[int, int]
 """Categories in all, or of each coarse class for which a number was given."""
@@ -47,7 +48,13 @@ def asked_in_all(n_fine: object) -> int:
 
 
 def count_categories(
-    features: np.ndarray, coarse: np.ndarray, wanted: Wanted, *, rule: str, seed: int
+    features: np.ndarray,
+    coarse: np.ndarray,
+    wanted: Wanted,
+    *,
+    rule: str,
+    seed: int,
+    progress: bool = False,
 ) -> dict[int, NumberEstimate]:
     """Return the number of categories of each coarse class, with an interval where estimated.
 
@@ -59,16 +66,22 @@ def count_categories(
         As `wanted_numbers` returns it.
     rule, seed
         As in `dnalib.clustering.estimate_n_clusters`.
+    progress : bool, default False
     """
     classes, sizes = np.unique(coarse, return_counts=True)
     if isinstance(wanted, int):
         wanted = share_out(wanted, dict(zip(classes.tolist(), sizes.tolist(), strict=True)))
-    return {
-        parent: NumberEstimate(wanted[parent], wanted[parent], wanted[parent])
-        if parent in wanted
-        else estimate_n_clusters(features[coarse == parent], rule=rule, seed=seed)
-        for parent in classes.tolist()
-    }
+    numbers = {}
+    with progress_bar(len(classes), "counting", "coarse label", show=progress) as bar:
+        for parent in classes.tolist():
+            inside = features[coarse == parent]
+            numbers[parent] = (
+                NumberEstimate(wanted[parent], wanted[parent], wanted[parent])
+                if parent in wanted
+                else estimate_n_clusters(inside, rule=rule, seed=seed)
+            )
+            bar.update()
+    return numbers
 
 
 def _is_whole(number: object) -> bool:

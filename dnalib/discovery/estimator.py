@@ -153,7 +153,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         self.edits_: list[Edit] = []
         self.history_ = learned.history
         self._keep_encoder(learned.encoder)
-        self._keep_quality(judge(learned, rows.parents, seed=self.seed))
+        self._keep_quality(judge(learned, rows.parents, seed=self.seed, progress=self.progress))
         features = features_of_all(self.encoder_, rows, learned, progress=self.progress)
         self._rows = fitted_rows(rows, learned, features, self._sorter)
         self.edges_ = self._sorter.edges(features, self._rows.leaves)

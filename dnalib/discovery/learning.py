@@ -11,7 +11,7 @@ from torch import nn
 
 from dnalib.clustering import NumberEstimate, ParentedClustering, cluster_within
 from dnalib.datasets import CoarseDataset, Split
-from dnalib.discovery.counting import count_categories, wanted_numbers
+from dnalib.discovery.counting import Wanted, count_categories, wanted_numbers
 from dnalib.discovery.texts import Rows
 from dnalib.methods import Run, get_method, run
 
@@ -69,11 +69,11 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
     wanted = wanted_numbers(model.n_fine, rows)
     coarse = rows.coarse[chosen]
     embeddings = _run(model, "embeddings", _as_dataset(rows, chosen)).train_features
-    expected = count_categories(embeddings, coarse, wanted, rule="communities", seed=model.seed)
+    expected = _count(model, embeddings, coarse, wanted, "communities")
     trained = _train(model, rows, chosen, sum(number.estimate for number in expected.values()))
     is_trained = get_method(model.method).objective is not None
     rule = "silhouette" if is_trained else "communities"
-    numbers = count_categories(trained.train_features, coarse, wanted, rule=rule, seed=model.seed)
+    numbers = _count(model, trained.train_features, coarse, wanted, rule)
     clustering = cluster_within(
         trained.train_features,
         coarse,
@@ -121,6 +121,18 @@ def default_epochs(n: int, batch_size: int) -> int:
     """Return 8, and more where 8 passes over n texts would be few steps."""
     steps = -(-n // batch_size)
     return min(max(8, -(-FEWEST_STEPS // steps)), MOST_EPOCHS)
+
+
+def _count(
+    model: FineCategoryDiscovery,
+    features: np.ndarray,
+    coarse: np.ndarray,
+    wanted: Wanted,
+    rule: str,
+) -> dict[int, NumberEstimate]:
+    return count_categories(
+        features, coarse, wanted, rule=rule, seed=model.seed, progress=model.progress
+    )
 
 
 def _train(model: FineCategoryDiscovery, rows: Rows, chosen: np.ndarray, n_fine: int) -> Run:

@@ -14,6 +14,7 @@ from dnalib.clustering import ari, assign_clusters, closeness, cluster_within
 from dnalib.discovery.edits import softmax
 from dnalib.discovery.learning import Learned
 from dnalib.discovery.sorting import Sorter, nearest
+from dnalib.progress import progress_bar
 
 FOLDS = 5
 SUBSAMPLE = 0.8
@@ -45,13 +46,15 @@ class Quality:
     suspicious: pd.DataFrame
 
 
-def judge(learned: Learned, names: Sequence[str], *, seed: int = 0) -> Quality:
+def judge(
+    learned: Learned, names: Sequence[str], *, seed: int = 0, progress: bool = False
+) -> Quality:
     """Measure how far what was learned from classes called `names` can be trusted."""
     features, coarse, found = learned.features, learned.coarse, learned.clustering
-    stable = stability(features, coarse, found.labels, seed=seed)
+    stable = stability(features, coarse, found.labels, seed=seed, progress=progress)
     apart = separation(features, found.labels, coarse)
     scores = Sorter(found.centers, found.parents, ()).scores(features, coarse)
-    suspicious = suspicious_labels(learned.embeddings, coarse, names, seed=seed)
+    suspicious = suspicious_labels(learned.embeddings, coarse, names, seed=seed, progress=progress)
     suspicious = suspicious[suspicious["certainty"] >= SUSPICIOUS]
     rows = learned.chosen[suspicious.pop("position").to_numpy(dtype=np.int64)]
     suspicious.insert(0, "row", rows)
@@ -87,6 +90,7 @@ def stability(
     *,
     n_repeats: int = 10,
     seed: int = 0,
+    progress: bool = False,
 ) -> Stability:
     """Cluster four fifths of each class again and again, and see which categories come back.
 
@@ -102,19 +106,30 @@ def stability(
         Category of each row; every category lies in one class.
     n_repeats : int, default 10
     seed : int, default 0
+    progress : bool, default False
     """
     numbers = {int(c): len(np.unique(labels[coarse == c])) for c in np.unique(coarse)}
     agreement, scores = np.zeros(len(labels)), []
-    for repeat in range(n_repeats):
-        rows = _subsample(coarse, numbers, np.random.default_rng((seed, repeat)))
-        again = cluster_within(
-            features[rows], coarse[rows], numbers, n_init=1, seed=seed + repeat + 1
-        )
-        found = nearest(features, coarse, again.centers, again.parents)
-        scores.append(ari(labels, found))
-        match = assign_clusters(labels, found)
-        agreement += np.array([match.get(int(cluster), -1) for cluster in found]) == labels
+    with progress_bar(n_repeats, "regrouping", "time", show=progress) as bar:
+        for repeat in range(n_repeats):
+            rows = _subsample(coarse, numbers, np.random.default_rng((seed, repeat)))
+            again = cluster_within(
+                features[rows], coarse[rows], numbers, n_init=1, seed=seed + repeat + 1
+            )
+            found = nearest(features, coarse, again.centers, again.parents)
+            scores.append(ari(labels, found))
+            agreement += come_back(labels, found)
+            bar.update()
     return Stability(agreement / n_repeats, np.array(scores))
+
+
+def come_back(labels: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Return whether each row (n,) lies again in the category that it has in `labels`.
+
+    The clusters of another grouping, `found`, are matched to the categories one to one.
+    """
+    match = assign_clusters(labels, found)
+    return np.array([match.get(cluster, -1) for cluster in found.tolist()]) == labels
 
 
 def separation(features: np.ndarray, labels: np.ndarray, coarse: np.ndarray) -> np.ndarray:
@@ -159,7 +174,12 @@ def temperature(scores: np.ndarray, chosen: np.ndarray, target: float) -> float:
 
 
 def suspicious_labels(
-    embeddings: np.ndarray, coarse: np.ndarray, names: Sequence[str], *, seed: int = 0
+    embeddings: np.ndarray,
+    coarse: np.ndarray,
+    names: Sequence[str],
+    *,
+    seed: int = 0,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Return the rows whose coarse label looks wrong, the most suspicious first.
 
@@ -175,6 +195,7 @@ def suspicious_labels(
     names : sequence of str
         Name of each coarse label.
     seed : int, default 0
+    progress : bool, default False
 
     Returns
     -------
@@ -182,7 +203,7 @@ def suspicious_labels(
         Columns ``position`` (0 to n - 1), ``label``, ``looks_like``, ``certainty``: by how much
         the other label is likelier, from 0 to 1.
     """
-    probabilities = _out_of_fold(embeddings, coarse, len(names), seed)
+    probabilities = _out_of_fold(embeddings, coarse, len(names), seed, progress)
     rows = np.arange(len(coarse))
     usual = np.array(
         [
@@ -207,7 +228,7 @@ def suspicious_labels(
 
 
 def _out_of_fold(
-    embeddings: np.ndarray, coarse: np.ndarray, n_coarse: int, seed: int
+    embeddings: np.ndarray, coarse: np.ndarray, n_coarse: int, seed: int, progress: bool
 ) -> np.ndarray:
     """Return the probabilities (n, P) of each label by models that have not seen the row."""
     sizes = np.bincount(coarse, minlength=n_coarse)
@@ -219,12 +240,14 @@ def _out_of_fold(
         return probabilities
     folds = min(FOLDS, int(sizes[sizes >= 2].min()))
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    for train, test in splitter.split(rows, coarse[rows]):
-        model = LogisticRegression(C=10.0, max_iter=200)
-        model.fit(embeddings[rows[train]], coarse[rows[train]])
-        probabilities[rows[test]] = 0.0
-        held = np.ix_(rows[test], model.classes_)
-        probabilities[held] = model.predict_proba(embeddings[rows[test]])
+    with progress_bar(folds, "checking labels", "fold", show=progress) as bar:
+        for train, test in splitter.split(rows, coarse[rows]):
+            model = LogisticRegression(C=10.0, max_iter=200)
+            model.fit(embeddings[rows[train]], coarse[rows[train]])
+            probabilities[rows[test]] = 0.0
+            held = np.ix_(rows[test], model.classes_)
+            probabilities[held] = model.predict_proba(embeddings[rows[test]])
+            bar.update()
     return probabilities
 
 

@@ -122,11 +122,12 @@ def prepare(texts: Iterable, coarse: Iterable) -> Rows:
     Raises
     ------
     ValueError
-        As `clean_all`, or if the lengths differ, no row has both text and label, or all rows that
-        do have the same label.
+        As `clean_all`, or if the lengths differ, all texts are empty or numbers, no row has both
+        text and label, or all rows that do have the same label.
     """
     cleaned, labels = clean_all(texts), plain_labels(coarse)
     check_lengths(cleaned, labels)
+    _check_worded(cleaned)
     usable = [bool(text) and label is not None for text, label in zip(cleaned, labels)]
     parents = tuple(sorted({label for label, good in zip(labels, usable) if good}))
     if len(parents) < 2:
@@ -175,6 +176,26 @@ def check_lengths(texts: Sequence, labels: Sequence) -> None:
         raise ValueError(
             f"there are {len(labels)} coarse labels for {len(texts)} texts: give one a text"
         )
+
+
+def _check_worded(texts: Sequence[str]) -> None:
+    """Raise a ValueError where no text holds anything but a number, as in a column of ids."""
+    present = [text for text in texts if text]
+    if not present:
+        raise ValueError(f"all {len(texts)} texts are empty, expected texts: choose another column")
+    if all(_is_number(text) for text in present):
+        raise ValueError(
+            f"the texts are numbers, such as {_short(present[0])}, expected texts: choose another "
+            "column"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def _short(value: object) -> str:

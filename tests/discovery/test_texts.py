@@ -72,7 +72,9 @@ def test_copies_are_found_within_a_class():
         (["x", "y"], ["a", "a"], r"too few coarse labels \(only 'a'\)"),
         (["x", "y"], ["a", None], r"too few coarse labels \(only 'a'\)"),
         (["x", "", None], ["a", "b", "c"], r"too few coarse labels \(only 'a'\)"),
-        ([None, ""], ["a", "b"], r"too few coarse labels \(none\)"),
+        ([None, ""], ["a", "b"], "all 2 texts are empty"),
+        (["x", None], [None, "b"], r"too few coarse labels \(none\)"),
+        (["3", "4,5", "", "-1e3"], list("abab"), "the texts are numbers, such as '3'"),
         (["x", "y"], "ab", "coarse labels are one str"),
     ],
 )
