@@ -17,6 +17,8 @@ from dnalib.plots import OKABE_ITO, project
 
 POINTS = 2000
 """Texts on the map; of more, as many are drawn."""
+SHOWN_CATEGORIES = 600
+"""Categories shown with their texts; of more, the largest of each coarse label."""
 WIDTH, HEIGHT, MARGIN = 1000, 640, 30
 SHOWN = 320
 """Characters of a text that are shown."""
@@ -52,18 +54,19 @@ def write_report(
     colors = {
         name: OKABE_ITO[:6][position % 6] for position, name in enumerate(model.parent_names_)
     }
+    table = model.fitted_table()
     page = _TEMPLATES.get_template("report.html.j2").render(
         title=title,
         model=model,
-        table=model.fitted_table(),
-        tree=_tree(model),
+        table=table,
+        tree=_tree(model, table["confidence"].to_numpy()),
         n_categories=len(model.categories()),
         colors=colors,
         warnings=findings.warnings(model),
         numbers=findings.numbers(model).to_dict("records"),
         suspicious=_shortened(findings.suspicious(model)),
         repeated=_shortened(findings.repeated(model)),
-        drawing=_drawing(model, colors),
+        drawing=_drawing(model, table, colors),
         agreement=float(np.mean(model.stability_ari_)),
     )
     with atomic_path(path) as temporary:
@@ -71,35 +74,50 @@ def write_report(
     return Path(path)
 
 
-def _tree(model: FineCategoryDiscovery) -> list[dict]:
-    """Return each coarse label with its categories, the largest first, and their examples."""
+def _tree(model: FineCategoryDiscovery, confidence: np.ndarray) -> list[dict]:
+    """Return each coarse label with its largest categories, and their examples."""
     categories = model.categories()
-    texts, confidence = model.fitted_texts(), model.fitted_table()["confidence"]
+    most = max(1, SHOWN_CATEGORIES // len(model.parent_names_))
     tree = []
     for parent in model.parent_names_:
         inside = categories[categories["parent"] == parent].sort_values("size", ascending=False)
+        shown = inside.head(most)
         children = [
-            {
-                "id": category,
-                "name": entry["name"],
-                "size": int(entry["size"]),
-                "share": float(entry["share"]),
-                "stability": None if np.isnan(entry["stability"]) else float(entry["stability"]),
-                "central": [_short(texts[row]) for row in model.central(category, 4)],
-                "border": [
-                    (_short(texts[row]), float(confidence[row]))
-                    for row in model.borderline(category, 2)
-                ],
-            }
-            for category, entry in inside.iterrows()
+            _child(model, category, entry, confidence) for category, entry in shown.iterrows()
         ]
-        tree.append({"name": parent, "size": int(inside["size"].sum()), "children": children})
+        tree.append(
+            {
+                "name": parent,
+                "size": int(inside["size"].sum()),
+                "n_categories": len(inside),
+                "children": children,
+                "n_hidden": len(inside) - len(shown),
+            }
+        )
     return tree
 
 
-def _drawing(model: FineCategoryDiscovery, colors: dict[str, str]) -> dict | None:
+def _child(
+    model: FineCategoryDiscovery, category: int, entry: pd.Series, confidence: np.ndarray
+) -> dict:
+    """Return what is shown of a category."""
+    texts = model.fitted_texts()
+    return {
+        "name": entry["name"],
+        "size": int(entry["size"]),
+        "share": float(entry["share"]),
+        "stability": None if np.isnan(entry["stability"]) else float(entry["stability"]),
+        "central": [_short(texts[row]) for row in model.central(category, 4)],
+        "border": [
+            (_short(texts[row]), float(confidence[row])) for row in model.borderline(category, 2)
+        ],
+    }
+
+
+def _drawing(
+    model: FineCategoryDiscovery, table: pd.DataFrame, colors: dict[str, str]
+) -> dict | None:
     """Return points, names and texts of the map; None for fewer texts than a map needs."""
-    table = model.fitted_table()
     rows = np.flatnonzero(table["category"] >= 0)
     if len(rows) < 10:
         return None
@@ -110,21 +128,23 @@ def _drawing(model: FineCategoryDiscovery, colors: dict[str, str]) -> dict | Non
         {"x": round(float(x), 1), "y": round(float(y), 1), "color": colors[parent]}
         for (x, y), parent in zip(places, shown["parent"], strict=True)
     ]
-    hover = [
-        [entry.parent, entry.label, f"{entry.confidence:.0%}", _short(texts[row])]
-        for row, entry in zip(
-            rows, shown.rename(columns={"name": "label"}).itertuples(), strict=True
-        )
-    ]
     return {
         "width": WIDTH,
         "height": HEIGHT,
         "points": points,
         "names": _placed_names(places, shown, model.categories()),
         "total": int((table["category"] >= 0).sum()),
-        # "<" never ends the script element early.
-        "hover": json.dumps(hover, ensure_ascii=False).replace("<", "\\u003c"),
+        "hover": _hover(shown, texts),
     }
+
+
+def _hover(shown: pd.DataFrame, texts: list[str]) -> str:
+    """Return what is said of each point, as JSON that can stand in a script element."""
+    said = [
+        [entry.parent, entry.label, f"{entry.confidence:.0%}", _short(texts[entry.row])]
+        for entry in shown.rename(columns={"name": "label"}).itertuples()
+    ]
+    return json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")  # "<" would end it early
 
 
 def _fitted_to_page(places: np.ndarray) -> np.ndarray:
