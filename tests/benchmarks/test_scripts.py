@@ -9,7 +9,8 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = (
-    "kmeans.py", "loss.py", "mining_and_filters.py", "profile_run.py", "search.py", "training.py"
+    "kmeans.py", "loss.py", "mining_and_filters.py", "own_costs.py", "profile_run.py", "search.py",
+    "training.py",
 )  # fmt: skip
 
 
@@ -63,3 +64,13 @@ def test_the_profile_names_the_functions_of_the_loop(monkeypatch, capsys):
     printed = printed_by("profile_run.py", monkeypatch, capsys)
     assert "training/loop: fit" in printed
     assert "Time spent in single operations" in printed
+
+
+@pytest.mark.slow
+def test_what_a_table_costs_adds_up(monkeypatch, capsys):
+    printed = printed_by("own_costs.py", monkeypatch, capsys)
+    table = dict(re.findall(r"^\| ([^|]+) \| ([\d.,e-]+) \| [\d.,e-]+ \|$", printed, re.M))
+    total = float(table.pop("all of it"))
+    stages = [float(table[name]) for name in table if "predict" not in name and "of it" not in name]
+    assert len(stages) == 9 and sum(stages) == pytest.approx(total, rel=0.02)
+    assert "Sorting 300 new texts" in printed
