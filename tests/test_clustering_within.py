@@ -103,6 +103,8 @@ def test_unknown_rule():
 def test_usual_rules_count_plain_groups():
     features, _ = blobs(6, 40, spread=0.05)
     rules = usual_rules(features, most=12)
+    assert rules["largest silhouette"] == 6
+    assert rules["agreeing halves"] in (5, 6, 7)
     assert 4 <= rules["elbow"] <= 8
     assert 1 <= rules["dropping"] <= 12
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import silhouette_samples
 
-from dnalib.clustering.kmeans import finite_matrix, kmeans
+from dnalib.clustering.kmeans import closeness, finite_matrix, kmeans
+from dnalib.clustering.scores import ari
 from dnalib.neighbors import retrieve
 
 MOST_ROWS = 1000
@@ -159,11 +160,14 @@ def n_communities(features: np.ndarray, n_neighbors: float, *, seed: int = 0) ->
 
 
 def usual_rules(features: ArrayLike, *, most: int = 60, seed: int = 0) -> dict[str, int]:
-    """Return what two more rules say, for comparison.
+    """Return what other rules say, for comparison (``benchmarks/n_fine.py``).
 
-    ``"elbow"`` takes the number where the curve of k-means inertia is farthest below its chord, and
-    ``"dropping"`` clusters into `most` and counts the clusters that hold at least the mean number
-    of rows (DeepAligned, Zhang et al. 2021, which asks for twice or three times the true number).
+    ``"largest silhouette"`` takes the number with the largest mean silhouette (Rousseeuw 1987),
+    ``"agreeing halves"`` the one at which clusterings of two halves of the rows agree best on all
+    rows (Lange et al. 2004, by the adjusted Rand index), ``"elbow"`` the one where the curve of
+    k-means inertia is farthest below its chord, and ``"dropping"`` clusters into `most` and counts
+    the clusters that hold at least the mean number of rows (DeepAligned, Zhang et al. 2021, which
+    asks for twice or three times the true number).
 
     Parameters
     ----------
@@ -177,10 +181,28 @@ def usual_rules(features: ArrayLike, *, most: int = 60, seed: int = 0) -> dict[s
     tried = _tried(len(features), most)
     runs = [kmeans(features, number, n_init=2, seed=seed) for number in tried]
     sizes = np.bincount(runs[-1].labels)
+    silhouettes = [silhouette_samples(features, run.labels).mean() for run in runs]
+    agreement = [_agreement_of_halves(features, number, seed) for number in tried]
     return {
+        "largest silhouette": int(tried[np.argmax(silhouettes)]),
+        "agreeing halves": int(tried[np.argmax(agreement)]),
         "elbow": _elbow(tried, np.array([run.inertia for run in runs])),
         "dropping": max(1, int((sizes >= len(features) / tried[-1]).sum())),
     }
+
+
+def _agreement_of_halves(
+    features: np.ndarray, number: int, seed: int, n_repeats: int = 4
+) -> float:
+    """Return how well clusterings of two random halves agree on all rows, the mean of repeats."""
+    scores = []
+    for repeat in range(n_repeats):
+        rows = np.random.default_rng((seed, repeat)).permutation(len(features))
+        halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+        centers = [kmeans(features[half], number, n_init=1, seed=seed).centers for half in halves]
+        first, second = (closeness(features, c).argmax(axis=1) for c in centers)
+        scores.append(ari(first, second))
+    return float(np.mean(scores))
 
 
 def _elbow(tried: np.ndarray, inertia: np.ndarray) -> int:

@@ -6,7 +6,9 @@ Each module measures one thing and says how; its ``STUDY`` is what
 - `instances`: instance spreading on seen and unseen categories (notebook 07);
 - `novel_classes`: NCL's stages and their ablation (08);
 - `metric_learning`: retrieval with and without HIER, and the trees that come of it (09);
-- `salient`: objects before characteristic backgrounds (10).
+- `salient`: objects before characteristic backgrounds (10);
+- `own_data`: notebook 12 itself, on sets whose fine labels are known;
+- `n_fine`: how many categories a coarse label holds, by several rules.
 
 `study` keeps the rows, `command` is the command line.
 """

@@ -9,7 +9,14 @@ from pathlib import Path
 from dnalib.running.arguments import Parser
 from dnalib.studies.study import Study
 
-STUDIES = ("instances", "novel-classes", "metric-learning", "salient")
+STUDIES = (
+    "instances",
+    "novel-classes",
+    "metric-learning",
+    "salient",
+    "own-data",
+    "n-fine",
+)
 """Modules of this package with a ``STUDY``, hyphens for underscores."""
 
 
