@@ -10,6 +10,7 @@ from dnalib.training.objective import (
     copy_encoder,
     seed_everything,
 )
+from dnalib.training.team import Team
 
 __all__ = [
     "CoarseCrossEntropy",
@@ -17,6 +18,7 @@ __all__ = [
     "Objective",
     "Step",
     "Task",
+    "Team",
     "Trainer",
     "TrainingConfig",
     "copy_encoder",

@@ -12,8 +12,7 @@ import torch
 
 from dnalib.encoders import ConvEncoder, VectorEncoder, load_encoder
 from dnalib.methods import METHODS
-from dnalib.training import Task, Trainer, TrainingConfig, seed_everything
-from dnalib.training.team import Team
+from dnalib.training import Task, Team, Trainer, TrainingConfig, seed_everything
 from tests.helpers import make_texts, make_tiny_bert
 from tests.training.test_loop import make_vectors
 
