@@ -54,9 +54,12 @@ def estimate_n_clusters(
     errors of the difference); the interval spans that range and the number of communities. With
     few rows the range is wide and the graph decides, with many the silhouette.
 
-    Which to take depends on the features (``results/n_fine.csv``). On embeddings as they come
-    groups are loose and the silhouette says several times too many; once training has drawn groups
-    together its largest value alone is at 60 for HWU64's 64 intents, where communities are 99.
+    Which to take depends on the features (``results/n_fine.csv``, `dnalib.studies.n_fine`). On
+    embeddings as they come groups are loose and the silhouette says several times too many; once
+    training has drawn groups together, communities are twice too many where classes hold few
+    categories of many rows (HWU64), and the silhouette is nearer. No rule was best on all sets: the
+    agreement of halves, for one, is the best on the digits and misses by half a doubling and more
+    on the tickets and on HWU64.
 
     What a category is remains a matter of taste. A class that is one round cloud is cut into a few
     parts all the same, for random graphs have communities too.
