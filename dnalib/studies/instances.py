@@ -24,9 +24,7 @@ from dnalib.studies.study import Study
 from dnalib.training.views import make_view
 
 ISIF = get_method("isif")
-NO_SPREADING = replace(
-    ISIF, name="isif-no-spreading", objective=partial(ISIFObjective, spread=0.0)
-)
+NO_SPREADING = replace(ISIF, name="isif-no-spreading", objective=partial(ISIFObjective, spread=0.0))
 
 
 @dataclass(frozen=True)
@@ -123,18 +121,14 @@ def measure(
     started = time.process_time()
     result = run(seen, chosen.method, seed=seed, progress=progress, **settings)
     rest = pooled(unseen)
-    features = encode(
-        result.encoder, result.encoder.prepare(rest.inputs, progress=False)
-    ).numpy()
+    features = encode(result.encoder, result.encoder.prepare(rest.inputs, progress=False)).numpy()
     cpu_seconds = time.process_time() - started
     labels = seen.train.fine, seen.test.fine
     row = {
         "dataset": seen.name,
         "method": variant,
         "seed": seed,
-        **seen_scores(
-            result.train_features, labels[0], result.test_features, labels[1]
-        ),
+        **seen_scores(result.train_features, labels[0], result.test_features, labels[1]),
         **unseen_scores(features, rest.fine, seed),
         "cpu_seconds": cpu_seconds,
     }
@@ -200,8 +194,7 @@ def pair_similarities(
     change = make_view(view, 1.0, encoder)
     with torch.no_grad():
         one, other = (
-            normalize(encoder(change(store, torch.arange(len(store)), generator)))
-            for _ in range(2)
+            normalize(encoder(change(store, torch.arange(len(store)), generator))) for _ in range(2)
         )
     features = encode(encoder, store).numpy()
     first, second = np.triu_indices(len(features), k=1)

@@ -84,10 +84,7 @@ class MetricRun:
     @property
     def centers(self) -> np.ndarray:
         """Mean vector of each unseen class, in the ball, ``(n_classes, d)``."""
-        means = [
-            self.vectors[self.labels == label].mean(0)
-            for label in np.unique(self.labels)
-        ]
+        means = [self.vectors[self.labels == label].mean(0) for label in np.unique(self.labels)]
         return to_ball(torch.from_numpy(np.stack(means))).numpy()
 
 
@@ -113,9 +110,7 @@ def split_classes(dataset: CoarseDataset) -> tuple[CoarseDataset, CoarseDataset]
     (('0', '1', '3', '6', '7', '9'), ('2', '4', '5', '8'))
     """
     parents = dataset.parents
-    seen = np.concatenate(
-        [np.flatnonzero(parents == c)[::2] for c in range(dataset.n_coarse)]
-    )
+    seen = np.concatenate([np.flatnonzero(parents == c)[::2] for c in range(dataset.n_coarse)])
     unseen = np.setdiff1d(np.arange(dataset.n_fine), seen)
     return only(dataset, seen.tolist()), only(dataset, unseen.tolist())
 
@@ -159,9 +154,7 @@ def train_metric(
         )
     config = TrainingConfig(**{**SETTINGS[seen.kind], **settings})
     rows = pooled(seen)
-    encoder = make_encoder(
-        seen, "conv" if seen.kind == "image" else "minilm", seed=seed
-    )
+    encoder = make_encoder(seen, "conv" if seen.kind == "image" else "minilm", seed=seed)
     store = encoder.prepare(rows.inputs, progress)
     seed_everything(seed)
     task = Task(encoder.dim, seen.n_fine, len(rows), encoder, seed)
@@ -189,9 +182,7 @@ def train_metric(
     )
 
 
-def pulls(
-    run: MetricRun, seen: CoarseDataset, batch_size: int = 64
-) -> dict[str, float]:
+def pulls(run: MetricRun, seen: CoarseDataset, batch_size: int = 64) -> dict[str, float]:
     """Return how strongly each term of a trained objective still pulls at the features.
 
     The norm of its gradient by the unit features of a batch, mean over all batches of ``seen``.
@@ -204,13 +195,9 @@ def pulls(
         torch.from_numpy(rows.fine)[order],
     )
     norms = []
-    for queries, classes in zip(
-        features.split(batch_size), labels.split(batch_size), strict=True
-    ):
+    for queries, classes in zip(features.split(batch_size), labels.split(batch_size), strict=True):
         queries = queries.requires_grad_()
-        terms = run.objective(
-            Step(classes, queries, None, queries, classes, None, None)
-        )
+        terms = run.objective(Step(classes, queries, None, queries, classes, None, None))
         norms.append(
             {
                 n: torch.autograd.grad(t, queries, retain_graph=True)[0].norm()
@@ -243,9 +230,7 @@ def tree_purities(run: MetricRun, parents: np.ndarray) -> dict[str, float]:
         for end, proxies in (("", run.proxies), ("_start", run.start)):
             trees[f"meeting{end}"] = meeting_tree(run.centers, proxies)
             trees[f"proxies{end}"] = proxy_tree(run.centers, proxies)[0]
-    scores = {
-        name: 100 * dendrogram_purity(tree, parents) for name, tree in trees.items()
-    }
+    scores = {name: 100 * dendrogram_purity(tree, parents) for name, tree in trees.items()}
     return scores | {
         f"{name}_chance": 100 * chance_purity(tree, parents)
         for name, tree in trees.items()
@@ -266,31 +251,32 @@ def compare(
     dataset = with_embeddings(dataset)
     seen, unseen = split_classes(dataset)
     runs = {
-        (method, seed): train_metric(
-            seen, unseen, method, seed=seed, progress=False, **settings
-        )
+        (method, seed): train_metric(seen, unseen, method, seed=seed, progress=False, **settings)
         for method in methods
         for seed in seeds
     }
     rows = [_untrained_row(unseen)] if dataset.kind == "vector" else []
-    for (method, seed), run in runs.items():
-        scores = {f"r{k}": value for k, value in run.recall.items()}
-        scores |= tree_purities(run, unseen.parents)
-        scores |= {
-            "clipped_share": 100 * run.clipped_share,
-            "cpu_seconds": run.cpu_seconds,
-        }
-        rows.append({"dataset": dataset.name, "method": method, "seed": seed, **scores})
+    rows += [_row_of(run, unseen) for run in runs.values()]
     return pd.DataFrame(rows).round(2), runs
+
+
+def _row_of(run: MetricRun, unseen: CoarseDataset) -> dict:
+    return {
+        "dataset": unseen.name,
+        "method": run.method,
+        "seed": run.seed,
+        **{f"r{k}": value for k, value in run.recall.items()},
+        **tree_purities(run, unseen.parents),
+        "clipped_share": 100 * run.clipped_share,
+        "cpu_seconds": run.cpu_seconds,
+    }
 
 
 def _untrained_row(unseen: CoarseDataset) -> dict:
     rows = pooled(unseen)
     centers = [rows.inputs[rows.fine == fine].mean(0) for fine in range(unseen.n_fine)]
     tree = linkage_tree(centers)
-    scores = {
-        f"r{k}": value for k, value in recall_at_k(rows.inputs, rows.fine).items()
-    }
+    scores = {f"r{k}": value for k, value in recall_at_k(rows.inputs, rows.fine).items()}
     scores["linkage"] = 100 * dendrogram_purity(tree, unseen.parents)
     scores["linkage_chance"] = 100 * chance_purity(tree, unseen.parents)
     return {"dataset": unseen.name, "method": "untrained", "seed": 0, **scores}
@@ -301,9 +287,7 @@ def _project(
     encoder: nn.Module, objective: MetricObjective, unseen: CoarseDataset
 ) -> tuple[np.ndarray, np.ndarray]:
     rows = pooled(unseen)
-    features = encode(encoder, encoder.prepare(rows.inputs, False)).to(
-        next(encoder.parameters())
-    )
+    features = encode(encoder, encoder.prepare(rows.inputs, False)).to(next(encoder.parameters()))
     return objective.projection(features).cpu().numpy(), rows.fine
 
 
@@ -315,9 +299,11 @@ def _proxies(objective: MetricObjective) -> np.ndarray | None:
 
 def _measure_all(dataset: str, seed: int, methods: Sequence[str]) -> Iterator[dict]:
     data = with_embeddings(load(dataset))
+    seen, unseen = split_classes(data)
+    if data.kind == "vector":
+        yield _untrained_row(unseen)
     for method in methods:
-        rows, _ = compare(data, [method], [seed])
-        yield from rows.to_dict("records")
+        yield _row_of(train_metric(seen, unseen, method, seed=seed, progress=False), unseen)
 
 
 STUDY = Study(

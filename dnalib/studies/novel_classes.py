@@ -115,12 +115,8 @@ RECIPES = {
     recipe.dataset: recipe
     for recipe in (
         Recipe("digits", 3e-3, rotations=4, known=20, joint=30, view_rate=0.5),
-        Recipe(
-            "mnist", 3e-3, rotations=2, known=8, joint=10, view_rate=0.5, n_train=3000
-        ),
-        Recipe(
-            "cifar10", 2e-3, rotations=3, known=8, joint=10, view_rate=0.7, n_train=3000
-        ),
+        Recipe("mnist", 3e-3, rotations=2, known=8, joint=10, view_rate=0.5, n_train=3000),
+        Recipe("cifar10", 2e-3, rotations=3, known=8, joint=10, view_rate=0.7, n_train=3000),
         Recipe(**_TEXTS, dataset="pydocs", joint=6, max_length=64),
         Recipe(**_TEXTS, dataset="hwu64", joint=3),
     )
@@ -134,9 +130,7 @@ def make_encoder(recipe: Recipe, data: CoarseDataset, seed: int) -> nn.Module:
         return VectorEncoder(data.train.inputs.shape[1], seed=seed)
     if data.kind == "text":
         return load_encoder("minilm", max_length=recipe.max_length)
-    return ConvEncoder(
-        data.train.inputs.shape[1:], dim=64, width=recipe.width, seed=seed
-    )
+    return ConvEncoder(data.train.inputs.shape[1:], dim=64, width=recipe.width, seed=seed)
 
 
 def _embed(texts: list[str], max_length: int) -> np.ndarray:
@@ -161,15 +155,11 @@ def begin(
     data = recipe.load()
     classes = recipe.split(data, seed)
     encoder = make_encoder(recipe, data, seed)
-    discovery = NovelClassDiscovery(
-        data, classes, encoder, seed=seed, progress=progress
-    )
+    discovery = NovelClassDiscovery(data, classes, encoder, seed=seed, progress=progress)
     untrained = discovery
     if data.kind == "image":
         pixels = VectorEncoder(int(np.prod(data.train.inputs.shape[1:])))
-        untrained = NovelClassDiscovery(
-            data, classes, pixels, seed=seed, progress=False
-        )
+        untrained = NovelClassDiscovery(data, classes, pixels, seed=seed, progress=False)
     starts = {UNTRAINED: untrained.score_features() | {"cpu_seconds": 0.0}}
     if recipe.rotations:
         config = replace(recipe.config(recipe.rotations), view="none")
@@ -180,9 +170,7 @@ def begin(
     return discovery, starts
 
 
-def measure(
-    discovery: NovelClassDiscovery, recipe: Recipe, variant: str
-) -> dict[str, float]:
+def measure(discovery: NovelClassDiscovery, recipe: Recipe, variant: str) -> dict[str, float]:
     """Train one variant of the third stage; return its scores and CPU seconds."""
     started = time.process_time()
     joint = discovery.learn_jointly(recipe.config(recipe.joint), **ABLATION[variant])

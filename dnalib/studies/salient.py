@@ -65,9 +65,7 @@ SETTINGS: dict[str, Setting] = {
     "mnist": Setting(
         {"pattern": "stripes"}, "crop-turn", epochs=20, part=partial(thin, n_train=2000)
     ),
-    "omniglot": Setting(
-        {"pattern": "textures"}, "crop", epochs=60, part=first_alphabets
-    ),
+    "omniglot": Setting({"pattern": "textures"}, "crop", epochs=60, part=first_alphabets),
     "cifar10": Setting(
         {"pattern": "tints", "strength": 0.5},
         "crop-jitter-gray",
@@ -189,9 +187,7 @@ def find(
         If the method is unknown.
     """
     if method not in METHODS:
-        raise ValueError(
-            f"method {method!r} is unknown: expected one of {', '.join(METHODS)}"
-        )
+        raise ValueError(f"method {method!r} is unknown: expected one of {', '.join(METHODS)}")
     started, cpu_started = time.perf_counter(), time.process_time()
     found = METHODS[method](data, config, seed)
     return replace(
@@ -210,9 +206,7 @@ def _cpca(data: BackgroundDataset, config: TrainingConfig, seed: int) -> Feature
     """Contrastive PCA, and the PCA of the reference for the background."""
     targets, reference = compress(data.images, data.reference)
     proposals = propose_alphas(targets, reference, seed=seed)
-    chosen = choose_by_silhouette(
-        proposals, targets, reference, len(data.object_names), seed
-    )
+    chosen = choose_by_silhouette(proposals, targets, reference, len(data.object_names), seed)
     behind = contrastive_pca(reference, reference, alpha=0.0)
     return Features(chosen.transform(targets), behind.transform(targets))
 
@@ -255,9 +249,7 @@ def _two_encoders(
     objective = partial(CIDFDObjective, background=behind, **switches)
     history = train(encoder, data.images, objective, config, seed, reference)
     follow(behind, data.images)
-    return Features(
-        _encoded(encoder, data.images), _encoded(behind, data.images), history
-    )
+    return Features(_encoded(encoder, data.images), _encoded(behind, data.images), history)
 
 
 METHODS: dict[str, Finder] = {
@@ -297,9 +289,7 @@ BACKGROUND_SEED = 1000
 
 def make_encoder(data: BackgroundDataset, seed: int) -> ConvEncoder:
     """Return the network that all methods train, with its first weights."""
-    return ConvEncoder(
-        data.images.shape[1:], dim=64, width=16, normalization="batch", seed=seed
-    )
+    return ConvEncoder(data.images.shape[1:], dim=64, width=16, normalization="batch", seed=seed)
 
 
 def train(
@@ -322,9 +312,7 @@ def train(
 def follow(encoder: ConvEncoder, images: np.ndarray) -> None:
     """Give batch normalization the statistics of ``images``, after it has seen those of two sets."""
     store = encoder.prepare(images)
-    update_bn(
-        [store.batch(rows) for rows in torch.arange(len(store)).split(256)], encoder
-    )
+    update_bn([store.batch(rows) for rows in torch.arange(len(store)).split(256)], encoder)
 
 
 def _encoded(encoder: nn.Module, images: np.ndarray) -> np.ndarray:
@@ -334,9 +322,7 @@ def _encoded(encoder: nn.Module, images: np.ndarray) -> np.ndarray:
 # --- scores ---
 
 
-def scores_of(
-    data: BackgroundDataset, features: Features, seed: int = 0
-) -> dict[str, float]:
+def scores_of(data: BackgroundDataset, features: Features, seed: int = 0) -> dict[str, float]:
     """Return how well k-means recovers objects and backgrounds, in percent.
 
     k-means is run with the true number of objects on the salient features and with the true

@@ -77,9 +77,7 @@ class Study:
         for dataset in datasets:
             for seed in seeds:
                 stamp = {"dataset": dataset, "seed": seed, **self.stamp(dataset)}
-                missing = [
-                    m for m in methods if not self._holds(path, stamp | {"method": m})
-                ]
+                missing = [m for m in methods if not self._holds(path, stamp | {"method": m})]
                 for row in self.measure(dataset, seed, missing) if missing else ():
                     row = stamp | dict(row)
                     self._keep(path, row)

@@ -57,9 +57,7 @@ def test_kept_neighbors_count_by_their_place_in_the_whole_list():
 @pytest.mark.parametrize(("epochs", "with_centers"), [(4, [2, 3]), (3, [2]), (1, [])])
 def test_centers_come_in_the_second_half(epochs, with_centers):
     objective = make_objective(DNAPlusObjective, "dna-plus", epochs)
-    found = [
-        e for e in range(epochs) if "centers" in objective(step_after(objective, e))
-    ]
+    found = [e for e in range(epochs) if "centers" in objective(step_after(objective, e))]
     assert found == with_centers
 
 
@@ -67,14 +65,10 @@ def test_a_text_is_drawn_to_its_own_center_among_all():
     objective = make_objective(DNAPlusObjective, "dna-plus")
     step = step_after(objective, epoch=2)
     own, centers = objective._own, objective._centers
-    for cluster in range(
-        5
-    ):  # no cluster crosses a coarse class, and its center is its mean
+    for cluster in range(5):  # no cluster crosses a coarse class, and its center is its mean
         members = (own == cluster).nonzero()[:, 0]
         assert len(set(COARSE[members])) == 1
-        torch.testing.assert_close(
-            centers[cluster], normalize(step.bank[members].mean(0), dim=0)
-        )
+        torch.testing.assert_close(centers[cluster], normalize(step.bank[members].mean(0), dim=0))
     losses = []
     for query, text in zip(step.queries.detach(), BATCH.tolist(), strict=True):
         logits = [float(query @ center) / CENTER_TEMPERATURE for center in centers]
@@ -92,9 +86,7 @@ def test_without_centers_it_is_the_ranked_method():
         make_objective(RankedDNAObjective, "dna-ranked"),
     )
     plus.head.load_state_dict(ranked.head.state_dict())
-    terms, expected = (
-        objective(step_after(objective, 2)) for objective in (plus, ranked)
-    )
+    terms, expected = (objective(step_after(objective, 2)) for objective in (plus, ranked))
     assert {name: terms[name].item() for name in expected} == {
         name: value.item() for name, value in expected.items()
     }

@@ -76,9 +76,7 @@ def test_similarities_of_pairs_are_those_of_a_naive_loop(parts):
     for i, j in combinations(range(len(images)), 2):
         cosines[images.fine[i] == images.fine[j]].append(features[i] @ features[j])
     assert pairs["two images, same category"] == pytest.approx(cosines[True], abs=1e-5)
-    assert pairs["two images, other category"] == pytest.approx(
-        cosines[False], abs=1e-5
-    )
+    assert pairs["two images, other category"] == pytest.approx(cosines[False], abs=1e-5)
     of_one = pairs["two views of one image"]
     assert of_one.shape == (len(images),) and (of_one < 1 - 1e-6).all()
     unchanged = pair_similarities(result.encoder, images, view="none")
@@ -87,9 +85,7 @@ def test_similarities_of_pairs_are_those_of_a_naive_loop(parts):
 
 def test_results_in_the_repository_hold_what_notebook_07_says():
     table = instances.STUDY.read()
-    assert set(table["method"]) <= set(VARIANTS) and set(table["dataset"]) == set(
-        SETTINGS
-    )
+    assert set(table["method"]) <= set(VARIANTS) and set(table["dataset"]) == set(SETTINGS)
     assert not table.duplicated(["dataset", "method", "seed"]).any()
     scores = table[["knn", "linear", "r1", "r2", "r4", "r8", "nmi"]]
     assert scores.stack().between(0, 100).all() and not scores.isna().any().any()
