@@ -129,7 +129,7 @@ def _run(asked: argparse.Namespace) -> int:
     settings = assignments(asked.settings, "-s")
     if asked.epochs:
         settings["epochs"] = asked.epochs
-    grids = _paper_grids(asked, settings) if asked.paper else [(_cells(asked), settings)]
+    grids = _grids(asked, settings)
     stop = threading.Event()
     store = ResultStore(asked.results / "runs.jsonl")
     failures = {}
@@ -146,25 +146,24 @@ def _run(asked: argparse.Namespace) -> int:
     return _report(failures, asked.results)
 
 
-def _cells(asked: argparse.Namespace) -> list[Cell]:
-    return [
-        Cell(dataset, method, seed, asked.encoder or DEFAULT_ENCODER)
-        for dataset, method, seed in product(asked.datasets, asked.methods, asked.seeds)
-    ]
-
-
-def _paper_grids(asked: argparse.Namespace, settings: dict) -> list[tuple[list[Cell], dict]]:
-    """Return a grid a dataset, since the paper's settings differ between them."""
+def _grids(asked: argparse.Namespace, settings: dict) -> list[tuple[list[Cell], dict]]:
+    """Return cells and their settings; the paper's settings differ between datasets."""
+    if not asked.paper:
+        return [(_cells(asked, asked.datasets, DEFAULT_ENCODER), settings)]
     grids = []
     for dataset in asked.datasets:
         paper = paper_setting(dataset)
-        encoder = asked.encoder or PAPER_ENCODER
-        cells = [
-            Cell(dataset, method, seed, encoder, PAPER_LAYERS, paper.max_length)
-            for method, seed in product(asked.methods, asked.seeds)
-        ]
+        shape = {"trainable_layers": PAPER_LAYERS, "max_length": paper.max_length}
+        cells = _cells(asked, [dataset], PAPER_ENCODER, **shape)
         grids.append((cells, paper.settings() | settings))
     return grids
+
+
+def _cells(asked: argparse.Namespace, names: Sequence[str], encoder: str, **shape) -> list[Cell]:
+    return [
+        Cell(dataset, method, seed, asked.encoder or encoder, **shape)
+        for dataset, method, seed in product(names, asked.methods, asked.seeds)
+    ]
 
 
 def _executor(

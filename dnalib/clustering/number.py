@@ -163,7 +163,7 @@ def n_communities(features: np.ndarray, n_neighbors: float, *, seed: int = 0) ->
 
 
 def usual_rules(features: ArrayLike, *, most: int = 60, seed: int = 0) -> dict[str, int]:
-    """Return what other rules say, for comparison (``benchmarks/n_fine.py``).
+    """Return what other rules say, for comparison (`dnalib.studies.n_fine`).
 
     ``"largest silhouette"`` takes the number with the largest mean silhouette (Rousseeuw 1987),
     ``"agreeing halves"`` the one at which clusterings of two halves of the rows agree best on all

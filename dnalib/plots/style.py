@@ -48,7 +48,8 @@ METHOD_COLORS = {
     # linear maps of pixels: gray and teal
     "pixels": "#BBBBBB",
     "cpca": "#3C7A7A",
-    # neighbors: blue (red for the recipe of our own), purple where ranks weigh them, violet where a queue holds them
+    # neighbors: blue (red for the recipe of our own), purple where ranks weigh them, violet where
+    # a queue holds them
     "wscl": "#56B4E9",
     "dna": "#0072B2",
     "dna-hier": "#080B7A",
