@@ -1,5 +1,7 @@
-"""Settings of every test."""
+"""Settings of every test, and what several folders of them share."""
 
+import huggingface_hub.constants
+import pytest
 from hypothesis import settings
 
 # How long an example takes says how busy the machine is, not whether the code is right. The same
@@ -8,3 +10,9 @@ from hypothesis import settings
 settings.register_profile("dnalib", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("dnalib")
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Let the hub's client fail at once: where there is no network it tries for 23 s."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)

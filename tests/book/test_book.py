@@ -11,6 +11,8 @@ from dnalib.book import build
 from dnalib.book.stage import modules
 from dnalib.execution.notebooks import discover
 
+pytestmark = pytest.mark.slow  # Sphinx reads every module and notebook first
+
 ROOT = Path(__file__).parents[2]
 FETCHED = {"script": "src", "img": "src", "link": "href", "iframe": "src"}
 

@@ -102,6 +102,7 @@ def test_categories_of_texts_in_three_scripts(encoder, tmp_path):
     assert loaded.predict(TEXTS, COARSE).tolist() == model.labels_.tolist()
 
 
+@pytest.mark.usefixtures("offline")
 def test_an_encoder_that_is_nowhere_is_named():
     model = FineCategoryDiscovery(encoder="no/such-multilingual-model", progress=False)
     with pytest.raises(FileNotFoundError, match="encoder 'no/such-multilingual-model'") as caught:

@@ -96,8 +96,8 @@ def test_other_weights_in_the_package_are_refused(monkeypatch):
         load_encoder("minilm")
 
 
-def test_unknown_encoder_is_one_sentence(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.usefixtures("offline")
+def test_unknown_encoder_is_one_sentence():
     with pytest.raises(FileNotFoundError, match="encoder 'no-such/model' could not be loaded"):
         load_encoder("no-such/model")
 

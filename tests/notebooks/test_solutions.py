@@ -19,6 +19,7 @@ def solutions_of(notebook):
     return [c for c in notebook.cells if "solution" in c.metadata.get("tags", [])]
 
 
+@pytest.mark.slow
 @each_solution
 def test_solutions_run(path, monkeypatch):
     monkeypatch.setenv("DNALIB_HEADLESS", "1")
