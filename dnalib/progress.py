@@ -60,22 +60,22 @@ class Lines:
         self._next = now + LINE_EVERY
         left = (now - self.started) * (self.total - self.done) / self.done
         print(
-            f"{self.description}: {self.done:,} of {self.total:,} {self.unit}s, {about(left)} left",
+            f"{self.description}: {self.done:,} of {self.total:,} {self.unit}s, about {duration(left)} left",
             flush=True,
         )
 
 
-def about(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a rough duration in words.
 
     Examples
     --------
-    >>> about(42), about(200), about(5000)
-    ('about 42 s', 'about 3 min', 'about 1 h 23 min')
+    >>> duration(42), duration(200), duration(5000)
+    ('42 s', '3 min', '1 h 23 min')
     """
     minutes = round(seconds / 60)
     if seconds < 90:
-        return f"about {seconds:.0f} s"
+        return f"{seconds:.0f} s"
     if minutes < 60:
-        return f"about {minutes} min"
-    return f"about {minutes // 60} h {minutes % 60} min"
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

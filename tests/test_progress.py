@@ -42,7 +42,7 @@ def test_the_last_update_is_no_news(clock, capsys):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "about 0 s"), (89.4, "about 89 s"), (90, "about 2 min"), (3600, "about 1 h 0 min")],
+    [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (3600, "1 h 0 min")],
 )
-def test_about(seconds, words):
-    assert progress.about(seconds) == words
+def test_duration(seconds, words):
+    assert progress.duration(seconds) == words

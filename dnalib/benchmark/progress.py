@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from dnalib.benchmark.cells import Cell
+from dnalib.progress import duration
 
 HEARTBEAT_SECONDS = 60
 
@@ -88,7 +89,7 @@ class Progress:
         if not known:
             return f"{len(cells)} left"
         word = "about" if len(known) == len(cells) else "at least"
-        return f"{len(cells)} left, {word} {_rounded(seconds / min(self._jobs, len(cells)))}"
+        return f"{len(cells)} left, {word} {duration(seconds / min(self._jobs, len(cells)))}"
 
     def _say(self, text: str) -> None:
         print(text, flush=True)
@@ -96,9 +97,3 @@ class Progress:
 
 def _kind(cell: Cell) -> tuple[str, str, str]:
     return cell.dataset, cell.method, cell.encoder
-
-
-def _rounded(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
