@@ -9,8 +9,8 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = (
-    "kmeans.py", "loss.py", "mining_and_filters.py", "own_costs.py", "profile_run.py", "search.py",
-    "training.py",
+    "kmeans.py", "loss.py", "maps.py", "mining_and_filters.py", "own_costs.py", "profile_run.py",
+    "search.py", "training.py",
 )  # fmt: skip
 
 
@@ -64,6 +64,14 @@ def test_the_profile_names_the_functions_of_the_loop(monkeypatch, capsys):
     printed = printed_by("profile_run.py", monkeypatch, capsys)
     assert "training/loop: fit" in printed
     assert "Time spent in single operations" in printed
+
+
+@pytest.mark.slow
+def test_a_map_keeps_as_many_neighbors_as_umaps_own(monkeypatch, capsys):
+    printed = printed_by("maps.py", monkeypatch, capsys)
+    shares = re.findall(r"^\| (?:UMAP|dnalib).* \| (\S+) \| \S+ \|$", printed, re.M)
+    by_umap, by_dnalib = map(float, shares)
+    assert by_dnalib == pytest.approx(by_umap, abs=3)
 
 
 @pytest.mark.slow
