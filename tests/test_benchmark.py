@@ -136,6 +136,7 @@ def test_a_measured_cell_holds_what_other_questions_need():
     fine = datasets.load("digits").test.fine
     assert 100 * np.mean(np.array(record["predictions"]) == fine) == pytest.approx(record["acc"])
     assert len(record["kmeans_acc"]) == 4
+    assert set(record["ward"]) == {"acc", "ari", "nmi"}
     assert set(record["inductive"]) == {"acc", "ari", "nmi"}
     assert abs(record["inductive"]["acc"] - record["acc"]) < 20
 

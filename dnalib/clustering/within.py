@@ -89,6 +89,7 @@ def cluster_within(
     *,
     n_init: int = 20,
     seed: int = 0,
+    start: str = "k-means++",
 ) -> ParentedClustering:
     """Cluster the rows of each coarse class by k-means, apart from the other classes.
 
@@ -103,8 +104,8 @@ def cluster_within(
         Coarse class of each row.
     n_clusters : int or mapping
         Clusters in all, shared out by `share_out`; or clusters of each coarse class.
-    n_init, seed : int
-        As in `kmeans`.
+    n_init, seed, start
+        As in `kmeans`, of each coarse class.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def cluster_within(
     ------
     ValueError
         If the lengths differ, a class has no number, or a number is not between 1 and the rows of
-        its class.
+        its class; and as `kmeans`.
 
     Examples
     --------
@@ -133,7 +134,7 @@ def cluster_within(
     centers, parents, inertia = [], [], 0.0
     for parent, number in _numbers(coarse, n_clusters).items():
         rows = np.flatnonzero(coarse == parent)
-        found = kmeans(features[rows], number, n_init=n_init, seed=seed)
+        found = kmeans(features[rows], number, n_init=n_init, seed=seed, start=start)
         order = np.argsort(-np.bincount(found.labels, minlength=number), kind="stable")
         labels[rows] = len(parents) + np.argsort(order)[found.labels]
         centers.append(found.centers[order])
