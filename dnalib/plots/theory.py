@@ -147,7 +147,7 @@ def loss_around(
         right.plot(angles, values, color=color, label=name)
         right.plot(query, np.interp(query, angles, values), "o", color=color)
     right.axvline(query, color=DARK, linewidth=1, linestyle=":")
-    right.set(xlabel="Place of the query (degrees)", ylabel="Less its least value")
+    right.set(xlabel="Place of the query (degrees)", ylabel="Value above its own least")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
     set_figure_title(fig, title)
     return fig

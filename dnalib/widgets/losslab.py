@@ -37,12 +37,12 @@ class LossLab:
         self._keys = np.concatenate([self.positives, self.others])
 
     def terms(self, angles: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
-        """Return loss, alignment and log-sum-exp of queries at `angles` ``(n,)``, in degrees."""
+        """Return loss, attraction and repulsion of queries at `angles` ``(n,)``, in degrees."""
         parts = theory.decompose(*self._problem(angles), temperature)
         return {
             "loss": parts.loss.numpy(),
-            "alignment": parts.alignment.numpy(),
-            "log-sum-exp": parts.log_partition.numpy(),
+            "attraction": parts.alignment.numpy(),
+            "repulsion": parts.log_partition.numpy(),
         }
 
     def force(self, angle: float, temperature: float) -> np.ndarray:
@@ -54,15 +54,18 @@ class LossLab:
     def figure(self, angle: float, temperature: float) -> Figure:
         """Draw the circle with the force on the query, and the terms around the circle."""
         here = {name: value[0] for name, value in self.terms(np.array([angle]), temperature).items()}
+        force = self.force(angle, temperature)
+        to_center = self.positives.mean(axis=0) - _on_circle([angle])[0]
+        way = "toward" if force @ to_center > 0 else "away from"
         return plots.loss_around(
             PLACES,
             self.terms(PLACES, temperature),
             angle,
-            self.force(angle, temperature),
+            force,
             self.positives,
             self.others,
-            title=f"At {angle:.0f}°: loss {here['loss']:.2f}, alignment {here['alignment']:.2f}, "
-            f"log-sum-exp {here['log-sum-exp']:.2f}",
+            title=f"At {angle:.0f}° the force points {way} the positives' center (loss "
+            f"{here['loss']:.2f}, attraction {here['attraction']:.2f}, repulsion {here['repulsion']:.2f})",
         )
 
     def show(self, angle: float = -10, temperature: float = 0.2) -> ipywidgets.VBox | Figure:
