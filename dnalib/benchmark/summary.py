@@ -10,7 +10,8 @@ import pandas as pd
 from dnalib.benchmark.cells import SCORES
 
 COSTS = ("seconds", "cpu_seconds")
-INDUCTIVE = tuple(f"inductive_{score}" for score in SCORES)
+READINGS = ("ward", "inductive")
+"""Scores of the same features in other ways, as `dnalib.benchmark.readings` says."""
 
 
 def summarize(records: Sequence[dict]) -> pd.DataFrame:
@@ -24,8 +25,9 @@ def summarize(records: Sequence[dict]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns dataset, method, encoder, seeds; for each score, for each ``inductive_`` score
-        (centers from the training split) and for wall and CPU seconds the mean and ``_sd``; the
+        Columns dataset, method, encoder, seeds; for each score, for each ``ward_`` score (k-means
+        from Ward's clusters) and ``inductive_`` score (centers from the training split) and for
+        wall and CPU seconds the mean and ``_sd``; the
         highest ``peak_gib``; the mean neighbor precision before and after filtering at the first
         and the last mining. Of each dataset, method and encoder the settings that most seeds were
         run with, the newest among equals.
@@ -77,10 +79,11 @@ def _setting(record: dict) -> str:
 def _means(records: list[dict]) -> dict[str, object]:
     runs = pd.DataFrame(records)
     row = {"seeds": " ".join(str(seed) for seed in sorted(runs["seed"]))}
-    if all("inductive" in record for record in records):  # early runs have none
-        inductive = pd.DataFrame(list(runs["inductive"])).add_prefix("inductive_")
-        runs = runs.join(inductive)
-    for column in (*SCORES, *INDUCTIVE, *COSTS):
+    for reading in READINGS:
+        if all(reading in record for record in records):  # early runs have none
+            runs = runs.join(pd.DataFrame(list(runs[reading])).add_prefix(f"{reading}_"))
+    read = [f"{reading}_{score}" for reading in READINGS for score in SCORES]
+    for column in (*SCORES, *read, *COSTS):
         if column in runs:
             row[column] = round(runs[column].mean(), 2)
             row[f"{column}_sd"] = round(runs[column].std(ddof=1), 2)
