@@ -1,5 +1,7 @@
 """Hand-computed scores, invariants, and the errors of `dnalib.clustering`."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,8 +62,16 @@ def test_a_start_from_wards_clusters_gives_as_many_as_asked_for(n_clusters, seed
     assert found.inertia == pytest.approx(((rows - found.centers[found.labels]) ** 2).sum())
 
 
+def test_an_automatic_start_is_wards_where_that_is_possible(monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    assert kmeans(rows, 7, start="auto").inertia == kmeans(rows, 7, start="ward").inertia
+    monkeypatch.setattr(import_module("dnalib.clustering.kmeans"), "MOST_ROWS_OF_WARD", 59)
+    by_chance = kmeans(rows, 7, n_init=1, seed=5)
+    assert kmeans(rows, 7, n_init=1, seed=5, start="auto").inertia == by_chance.inertia
+
+
 def test_an_unknown_start_and_too_many_rows_for_ward_are_refused():
-    with pytest.raises(ValueError, match=r"start is 'wards', expected one of k-means\+\+, ward"):
+    with pytest.raises(ValueError, match=r"start is 'wards', expected one of k-means\+\+, ward, auto"):
         kmeans(blobs()[0], 4, start="wards")
     with pytest.raises(ValueError, match="20001 rows, expected at most 20000"):
         kmeans(np.zeros((20_001, 1)), 4, start="ward")

@@ -16,48 +16,37 @@ CENTER_TEMPERATURE = 0.1
 """Of the softmax over centers: above that over texts, since centers lie closer together."""
 
 STARTS = 4
-"""k-means starts before each epoch; what they miss, the next epoch's may find."""
+"""k-means starts of a class too large for Ward's method; what they miss, the next epoch may find."""
 
 
-class RankedDNAObjective(DOWNObjective):
-    """DNA's filtered neighbors with DOWN's weights: the text itself first, then by rank.
+class DNAPlusObjective(DOWNObjective):
+    """DNA's filters, DOWN's weights by rank, and in the second half of the epochs also centers.
 
-    The last of the k neighbors retrieved counts a twentieth of the text itself, in every epoch:
-    what is kept of a list decays by e within a third of it. Ranks are places in the list as
-    retrieved, so that a filter leaves gaps and moves nobody up.
-    """
-
-    term = "neighbors"
-    bases = (20.0,)
-
-
-class DNAPlusObjective(RankedDNAObjective):
-    """Ranked neighbors, and in the second half of the epochs also centers of clusters.
-
-    Before each of these epochs the bank is clustered inside every coarse class, whose share of
-    the ``n_clusters`` is that of its texts; then each text's own center is its positive among all
-    centers, as in prototypical contrastive learning. Neighbors say what is alike nearby; centers
-    add what belongs together at the other end of a category, where no neighbor list reaches.
+    Ranks are places in the list as retrieved, so that a filter leaves gaps and moves nobody up.
+    Before each epoch of the second half the bank is clustered inside every coarse class, whose
+    share of the ``n_clusters`` is that of its texts; then each text's own center is its positive
+    among all centers, as in prototypical contrastive learning. Neighbors say what is alike nearby;
+    centers add what belongs together at the other end of a category, where no neighbor list
+    reaches.
 
     References
     ----------
     Li et al., Prototypical Contrastive Learning of Unsupervised Representations, ICLR 2021, for
-    the term; that clusters never cross a coarse class is ours.
+    the term; that clusters never cross a coarse class, and start from Ward's, is ours.
     """
+
+    term = "neighbors"
 
     def __init__(self, task: Task, config: TrainingConfig):
         super().__init__(task, config)
         self.n_clusters = task.require_clusters()
-        self.seed = task.seed
         self._centers: Tensor | None = None
         self._own: Tensor | None = None
 
     def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph:
         """Retrieve and filter this epoch's neighbors; in the second half find clusters as well."""
         if 2 * epoch >= self.config.epochs:
-            found = cluster_within(
-                bank, coarse, self.n_clusters, n_init=STARTS, seed=self.seed + epoch
-            )
+            found = cluster_within(bank, coarse, self.n_clusters, n_init=STARTS, start="auto")
             device = self.head[-1].weight.device
             centers = torch.from_numpy(found.centers).to(device, torch.float32)
             self._centers = F.normalize(centers)

@@ -16,7 +16,7 @@ from dnalib.methods.idfd import IDFDObjective
 from dnalib.methods.isif import ISIFObjective
 from dnalib.methods.ncl import CoarseNCLObjective
 from dnalib.methods.ntxent import NTXentObjective
-from dnalib.methods.plus import DNAPlusObjective, RankedDNAObjective
+from dnalib.methods.plus import DNAPlusObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
 from dnalib.methods.wscl import WSCLObjective
@@ -149,7 +149,7 @@ METHODS: dict[str, Method] = {
             "dna-ranked",
             "DNA + ranks",
             "a combination of our own: DNA's label and reciprocal filters, DOWN's weights by rank",
-            objective=RankedDNAObjective,
+            objective=DOWNObjective,
             settings={"filters": ("label", "reciprocal")},
         ),
         Method(
@@ -157,7 +157,7 @@ METHODS: dict[str, Method] = {
             "DNA+",
             "a recipe of our own: DNA + ranks, then also centers found inside each coarse class",
             objective=DNAPlusObjective,
-            settings={"filters": ("label", "reciprocal")},
+            settings={"filters": ("label", "reciprocal"), "epochs": 16},
         ),
         Method(
             "ncl",

@@ -8,7 +8,8 @@ import torch
 from torch.nn.functional import normalize
 
 from dnalib.methods import get_method, run
-from dnalib.methods.plus import CENTER_TEMPERATURE, DNAPlusObjective, RankedDNAObjective
+from dnalib.methods.down import DOWNObjective
+from dnalib.methods.plus import CENTER_TEMPERATURE, DNAPlusObjective
 from dnalib.training import Step, Task, TrainingConfig
 from tests.helpers import make_texts, make_tiny_bert
 
@@ -33,9 +34,10 @@ def step_after(objective, epoch):
     return Step(BATCH, queries, bank[BATCH], queries, coarse, bank, graph)
 
 
-def test_kept_neighbors_count_by_their_place_in_the_whole_list():
-    objective = make_objective(RankedDNAObjective, "dna-ranked")
-    step = step_after(objective, epoch=0)
+@pytest.mark.parametrize(("epoch", "base"), [(0, 150), (1, 10)])
+def test_kept_neighbors_count_by_their_place_in_the_whole_list(epoch, base):
+    objective = make_objective(DNAPlusObjective, "dna-plus")
+    step = step_after(objective, epoch)
     assert 0 < step.graph.kept_share < 1
     losses = []
     for query, text in zip(step.queries.detach(), BATCH.tolist(), strict=True):
@@ -46,7 +48,7 @@ def test_kept_neighbors_count_by_their_place_in_the_whole_list():
             zip(step.graph.indices[text], step.graph.keep[text], strict=True), start=1
         ):
             if kept:
-                weights.append(20 ** (-rank / 5))
+                weights.append(base ** (-rank / 5))
                 terms.append(total - logits[neighbor])
         losses.append(np.average(terms, weights=weights))
     terms = objective(step)
@@ -83,13 +85,12 @@ def test_a_text_is_drawn_to_its_own_center_among_all():
 def test_without_centers_it_is_the_ranked_method():
     plus, ranked = (
         make_objective(DNAPlusObjective, "dna-plus"),
-        make_objective(RankedDNAObjective, "dna-ranked"),
+        make_objective(DOWNObjective, "dna-ranked"),
     )
     plus.head.load_state_dict(ranked.head.state_dict())
     terms, expected = (objective(step_after(objective, 2)) for objective in (plus, ranked))
-    assert {name: terms[name].item() for name in expected} == {
-        name: value.item() for name, value in expected.items()
-    }
+    assert terms["neighbors"].item() == expected["down"].item()
+    assert terms["ce"].item() == expected["ce"].item()
 
 
 def test_it_trains_and_resumes_to_the_same_numbers(tmp_path, monkeypatch):
