@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FEWEST_STEPS = 60
 """Training steps below which a small table gets more epochs."""
 MOST_EPOCHS = 30
+ROUNDS = 2
+FAR_OFF = 1.25
+"""Times more or fewer categories found than expected, from which on training starts again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,10 @@ class Learned:
 def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
     """Learn categories from the rows with the settings of a model, which is not changed.
 
+    How many neighbors a text learns from depends on how many categories are expected, by the
+    embeddings before training. Where far fewer or more are found after it, the lists were too short
+    or too long, and the encoder is trained once more, from its start, with the number found.
+
     Raises
     ------
     ValueError
@@ -69,11 +76,16 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
     wanted = wanted_numbers(model.n_fine, rows)
     coarse = rows.coarse[chosen]
     embeddings = _run(model, "embeddings", _as_dataset(rows, chosen)).train_features
-    expected = _count(model, embeddings, coarse, wanted, "communities")
-    trained = _train(model, rows, chosen, sum(number.estimate for number in expected.values()))
+    numbers = _count(model, embeddings, coarse, wanted, "communities")
     is_trained = get_method(model.method).objective is not None
     rule = "silhouette" if is_trained else "communities"
-    numbers = _count(model, trained.train_features, coarse, wanted, rule)
+    k_is_open = is_trained and "k" not in (model.settings or {})
+    for _ in range(ROUNDS if k_is_open else 1):
+        expected = _in_all(numbers)
+        trained = _train(model, rows, chosen, expected)
+        numbers = _count(model, trained.train_features, coarse, wanted, rule)
+        if 1 / FAR_OFF <= _in_all(numbers) / expected <= FAR_OFF:
+            break
     clustering = cluster_within(
         trained.train_features,
         coarse,
@@ -121,6 +133,10 @@ def default_epochs(n: int, batch_size: int) -> int:
     """Return 8, and more where 8 passes over n texts would be few steps."""
     steps = -(-n // batch_size)
     return min(max(8, -(-FEWEST_STEPS // steps)), MOST_EPOCHS)
+
+
+def _in_all(numbers: dict[int, NumberEstimate]) -> int:
+    return sum(number.estimate for number in numbers.values())
 
 
 def _count(
