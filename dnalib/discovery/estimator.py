@@ -27,7 +27,8 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
 
     Texts are encoded, the encoder is trained with the coarse labels by one of `dnalib.methods`, and
     the texts of each coarse class are clustered apart from the others: every category belongs to
-    one coarse class by construction.
+    one coarse class by construction. Where the number of categories is left open and training
+    finds far fewer or more of them than the embeddings promised, it trains a second time.
 
     Parameters
     ----------
