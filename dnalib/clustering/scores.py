@@ -167,6 +167,7 @@ def cluster_and_score(
     n_clusters: int | None = None,
     n_init: int = 20,
     seed: int = 0,
+    start: str = "k-means++",
 ) -> dict[str, float]:
     """Cluster `features` by k-means and score the clusters against the fine categories.
 
@@ -179,7 +180,7 @@ def cluster_and_score(
     n_clusters : int, optional
         Number of clusters; by default the number of distinct categories in `fine`, which is the
         papers' protocol.
-    n_init, seed : int
+    n_init, seed, start
         As in `kmeans`.
 
     Returns
@@ -200,7 +201,9 @@ def cluster_and_score(
         )
     if n_clusters is None:
         n_clusters = len(np.unique(fine))
-    return score(fine, kmeans(features, n_clusters, n_init=n_init, seed=seed).labels)
+    return score(
+        fine, kmeans(features, n_clusters, n_init=n_init, seed=seed, start=start).labels
+    )
 
 
 def score_over_seeds(
