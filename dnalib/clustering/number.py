@@ -59,7 +59,7 @@ def estimate_n_clusters(
     training has drawn groups together, communities are twice too many where classes hold few
     categories of many rows (HWU64), and the silhouette is nearer. No rule was best on all sets: the
     agreement of halves, for one, is the best on the digits and misses by half a doubling and more
-    on the tickets and on HWU64.
+    on the tickets and on pydocs.
 
     What a category is remains a matter of taste. A class that is one round cloud is cut into a few
     parts all the same, for random graphs have communities too.
