@@ -63,7 +63,7 @@ def kmeans(
     start : {"k-means++", "ward", "auto"}, default "k-means++"
         "ward" starts once, from the means of the clusters that Ward's method makes (Ward 1963), and
         draws nothing, so that `n_init` and `seed` do not matter. On all features that we tried its
-        inertia was below the lowest of 20 random starts, by 1 to 4 percent. It holds n² / 2
+        inertia was below the lowest of 20 random starts, by up to 4 percent. It holds n² / 2
         distances: 1.3 GB for 18,000 rows. "auto" is "ward" where that is possible.
 
     Returns
