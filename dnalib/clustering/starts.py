@@ -1,4 +1,4 @@
-"""Where k-means starts: scikit-learn's greedy k-means++ for all starts at once, or Ward's clusters."""
+"""Where k-means starts: greedy k-means++ for all starts at once, or Ward's clusters."""
 
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering

@@ -16,7 +16,7 @@ CENTER_TEMPERATURE = 0.1
 """Of the softmax over centers: above that over texts, since centers lie closer together."""
 
 STARTS = 4
-"""k-means starts of a class too large for Ward's method; what they miss, the next epoch may find."""
+"""k-means starts where a class is too large for Ward's method."""
 
 
 class DNAPlusObjective(DOWNObjective):

@@ -65,7 +65,8 @@ class LossLab:
             self.positives,
             self.others,
             title=f"At {angle:.0f}° the force points {way} the positives' center (loss "
-            f"{here['loss']:.2f}, attraction {here['attraction']:.2f}, repulsion {here['repulsion']:.2f})",
+            f"{here['loss']:.2f}, attraction {here['attraction']:.2f}, "
+            f"repulsion {here['repulsion']:.2f})",
         )
 
     def show(self, angle: float = -10, temperature: float = 0.2) -> ipywidgets.VBox | Figure:
