@@ -317,6 +317,25 @@ def test_band_spans_the_runs_and_line_is_their_mean():
         plots.lines_with_band([1, 2], {"dna": runs}, xlabel="k", ylabel="y")
 
 
+def test_each_setting_has_a_panel_with_its_values_and_its_default():
+    runs = pd.DataFrame(
+        {
+            "setting": ["k", "k", "k", "m"],
+            "value": [70, 35, 35, 5],
+            "acc": [80.0, 70.0, 74.0, 81.0],
+        }
+    )
+    fig = plots.setting_curves(runs, {"k": 70, "m": 5}, luck=(78.0, 82.0), labels={"k": "Neighbors"})
+    first, second = fig.axes
+    mean, default = first.get_lines()
+    assert mean.get_xdata().tolist() == [35, 70] and mean.get_ydata().tolist() == [72.0, 80.0]
+    assert set(default.get_xdata()) == {70}
+    assert [first.get_xlabel(), second.get_xlabel()] == ["Neighbors", "m"]
+    assert first.get_ylim() == second.get_ylim()
+    (band,) = first.patches
+    assert (band.get_y(), band.get_height()) == (78.0, 4.0)
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=12), st.floats(0.01, 0.8))
 def test_spread_keeps_the_gap_the_order_and_the_bounds(values, gap):

@@ -28,7 +28,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
     Texts are encoded, the encoder is trained with the coarse labels by one of `dnalib.methods`, and
     the texts of each coarse class are clustered apart from the others: every category belongs to
     one coarse class by construction. Where the number of categories is left open and training
-    finds far fewer or more of them than the embeddings promised, it trains a second time.
+    finds far fewer or more of them than expected, it trains again, three times at most.
 
     Parameters
     ----------
@@ -36,13 +36,17 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         Categories in all; or those of each coarse label, where a label that is left out is
         estimated; or "auto" to estimate all (`dnalib.clustering.estimate_n_clusters`). Never more
         than there are distinct texts.
-    method : str, default "dna"
-        A name in `dnalib.methods.METHODS`; "embeddings" trains nothing and takes seconds.
+    method : str, default "auto"
+        "auto" finds the number of categories with DNA and, in tables whose categories hold 25
+        texts and more on average, then learns them with DNA+, which takes twice as long as DNA
+        does; in smaller ones DNA does both (`dnalib.discovery.learning`). Or a name in
+        `dnalib.methods.METHODS`, for all of it; "embeddings" trains nothing and takes seconds.
     encoder : str, default "minilm"
         As in `dnalib.encoders.load_encoder`. For texts that are not English take a multilingual
         one by its Hugging Face name or folder.
     epochs : int or None, default None
-        Passes over the texts. None: 8, and more (30 at most) where 8 would be few steps.
+        Passes over the texts of each training. None: as many as the method has by itself (DNA 8,
+        DNA+ 16), and more (30 at most) where they would be few steps.
     max_length : int, default 64
         Word pieces of a text that are read. More cost proportionally more time and memory.
     max_rows : int, default 20000
@@ -74,7 +78,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
     edits_ : list
         What was renamed, merged and split by hand, in order.
     history_ : DataFrame
-        One row an epoch of training.
+        One row an epoch of the last training.
     notes_ : list of str
         What was noticed about the table, one sentence each.
 
@@ -89,7 +93,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         self,
         n_fine: int | Mapping[str, int] | str = "auto",
         *,
-        method: str = "dna",
+        method: str = "auto",
         encoder: str = "minilm",
         epochs: int | None = None,
         max_length: int = 64,

@@ -20,6 +20,7 @@ from dnalib.plots.comparisons import (
 from dnalib.plots.curves import (
     history_curves,
     lines_with_band,
+    setting_curves,
 )
 from dnalib.plots.hyperbolic import (
     geodesic,
@@ -98,6 +99,7 @@ __all__ = [
     "score_bars",
     "score_dots",
     "score_time",
+    "setting_curves",
     "spokes",
     "stacked_shares",
     "tree_layout",

@@ -11,7 +11,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from dnalib.plots.style import AXIS_LABELS, named_colors, set_figure_title, set_title
+from dnalib.plots.style import (
+    AXIS_LABELS,
+    GRAY,
+    OKABE_ITO,
+    named_colors,
+    set_figure_title,
+    set_title,
+)
 
 
 def history_curves(
@@ -129,6 +136,60 @@ def lines_with_band(
     _label_line_ends(ax)
     set_title(ax, title)
     return ax.figure
+
+
+def setting_curves(
+    runs: pd.DataFrame,
+    default: Mapping[str, float],
+    *,
+    luck: tuple[float, float] | None = None,
+    score: str = "acc",
+    labels: Mapping[str, str] | None = None,
+    title: str | None = None,
+) -> Figure:
+    """A score against settings that were changed one at a time: one panel each, values on log axes.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        One row a run, with the columns ``setting`` (its name), ``value`` and `score`.
+    default : mapping of str to float
+        Value of each setting where it is not changed, marked by a dotted line.
+    luck : (float, float), optional
+        Lowest and highest score of runs that differ in their seed alone, shaded.
+    score : str, default "acc"
+        Column to draw.
+    labels : mapping of str to str, optional
+        What to call each setting; by default its name.
+    title : str, optional
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(runs["setting"].unique())
+    fig, axes = plt.subplots(
+        1,
+        len(names),
+        figsize=(2.5 * len(names), 2.8),
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    for ax, name in zip(axes.flat, names, strict=True):
+        mean = runs[runs["setting"] == name].groupby("value")[score].mean()
+        ax.plot(mean.index, mean, color=OKABE_ITO[0], marker="o", markersize=3.5)
+        ax.axvline(default[name], color=GRAY, linestyle=":")
+        if luck is not None:
+            ax.axhspan(*luck, color=GRAY, alpha=0.2, linewidth=0)
+        ax.set_xscale("log")
+        ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
+        ax.set_xticks([], minor=True)
+        ax.set(xlabel=(labels or {}).get(name, name), ylabel=AXIS_LABELS.get(score, score))
+        ax.label_outer()
+    set_figure_title(fig, title)
+    return fig
 
 
 def _history_lines(

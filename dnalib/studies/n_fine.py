@@ -1,9 +1,9 @@
 """How many categories a coarse label holds: rules against the truth, on five sets.
 
-``python -m dnalib study n-fine``. Features are those that notebook 12 counts on: embeddings as they
-come, and those of the model that it trained (`own_data` executes the notebook where there is no
-model yet); of the images, pixels and features trained by DNA. The truth of a coarse label is the
-number of its fine labels that hold at least `SMALLEST` of its rows.
+``python -m dnalib study n-fine``. Features are those that `FineCategoryDiscovery` counts on:
+embeddings as they come, and those of its last training by DNA; of the images, pixels and features
+trained by DNA. The truth of a coarse label is the number of its fine labels that hold at least
+`SMALLEST` of its rows.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from dnalib import datasets, methods
 from dnalib.clustering import NumberEstimate, estimate_n_clusters, usual_rules
 from dnalib.discovery import FineCategoryDiscovery
 from dnalib.encoders import embed
-from dnalib.studies import own_data
-from dnalib.studies.study import Study
+from dnalib.studies.study import RESULTS, Study
 
 TICKETS = "support_tickets"
-TICKETS_TABLE = own_data.ROOT / "examples" / "support_tickets.csv"
+TICKETS_TABLE = RESULTS.parent / "examples" / "support_tickets.csv"
 SMALLEST = 0.005
 MOST_ROWS = 1000
 """Of a coarse label: `estimate_n_clusters` looks at no more."""
@@ -93,12 +92,9 @@ def _covered(found: list[NumberEstimate], true: np.ndarray) -> float:
 def _texts(dataset: str, seed: int) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Return rows with coarse and fine labels, and their features before and after training."""
     frame = _tickets() if dataset == TICKETS else datasets.load(dataset).frame()
+    model = FineCategoryDiscovery(method="dna", seed=seed).fit(frame["text"], frame["coarse"])
     frame = frame.sample(frac=1, random_state=seed).groupby("coarse").head(MOST_ROWS)
-    name = "" if dataset == TICKETS else dataset
-    folder = own_data.folder_of(name, seed) / "model"
-    if not folder.exists():
-        own_data.execute(name, seed)
-    model, texts = FineCategoryDiscovery.load(folder), frame["text"].tolist()
+    texts = frame["text"].tolist()
     return frame, {"embeddings": embed(texts), "dna": model.transform(texts)}
 
 

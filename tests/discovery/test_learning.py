@@ -1,4 +1,4 @@
-"""How often the encoder is trained, and for how many categories."""
+"""How often the encoder is trained, by which method, and for how many categories."""
 
 import pytest
 
@@ -7,24 +7,24 @@ from dnalib.discovery import learning
 
 
 @pytest.fixture
-def trained_for(monkeypatch):
-    """Return a function that sets the counts to come; it gives the k of every training."""
+def trainings(monkeypatch):
+    """Return a function that sets the counts to come; it gives method and k of every training."""
 
     def watch(*counts):
-        coming, asked, run = iter(counts), [], learning._run
+        coming, seen, run = iter(counts), [], learning.run
 
         def count(features, coarse, wanted, **_):
             number = next(coming)
             return {0: NumberEstimate(number, number, number), 1: NumberEstimate(1, 1, 1)}
 
-        def running(model, method, dataset, **settings):
+        def running(dataset, method, **settings):
             if "k" in settings:
-                asked.append(settings["k"])
-            return run(model, method, dataset, **settings)
+                seen.append((method, settings["k"]))
+            return run(dataset, method, **settings)
 
         monkeypatch.setattr(learning, "count_categories", count)
-        monkeypatch.setattr(learning, "_run", running)
-        return asked
+        monkeypatch.setattr(learning, "run", running)
+        return seen
 
     return watch
 
@@ -34,17 +34,49 @@ def trained_for(monkeypatch):
     [
         ((9, 8), [10]),  # 10 categories were expected and 9 found
         ((19, 9, 10), [5, 10]),  # 20 were expected and 10 found: train again for 10
-        ((9, 19, 4), [10, 5]),  # once more, and no third time
+        ((19, 9, 4, 5), [5, 10, 19]),
+        ((9, 19, 4, 19), [10, 5, 19]),  # three times at most
     ],
 )
-def test_it_trains_again_where_the_number_was_far_off(make, table, trained_for, counts, ks):
-    asked = trained_for(*counts)
+def test_it_trains_again_where_the_number_was_far_off(make, table, trainings, counts, ks):
+    seen = trainings(*counts)
     model = make(method="dna", epochs=1).fit(*table)
-    assert asked == ks
-    assert len(model.centers_) == counts[len(ks)] + 1
+    assert seen == [("dna", k) for k in ks]
+    assert len(model.centers_) == counts[-1] + 1
 
 
-def test_a_k_of_the_users_own_is_trained_with_once(make, table, trained_for):
-    asked = trained_for(19, 9)
+def test_a_k_of_the_users_own_is_trained_with_once(make, table, trainings):
+    seen = trainings(19, 9)
     make(method="dna", epochs=1, settings={"k": 7}).fit(*table)
-    assert asked == [7]
+    assert seen == [("dna", 7)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((2, 2, 2), [("dna", 32), ("dna-plus", 32)]),  # 96 texts, three categories
+        ((3, 3), [("dna", 24)]),  # 24 texts a category are few
+    ],
+)
+def test_auto_learns_large_categories_by_dna_plus(make, table, trainings, counts, expected):
+    seen = trainings(*counts)
+    make(method="auto", epochs=1).fit(*table)
+    assert seen == expected
+
+
+@pytest.mark.parametrize(("n_fine", "method"), [(3, "dna-plus"), (4, "dna")])
+def test_auto_trains_once_where_the_number_is_given(make, table, monkeypatch, n_fine, method):
+    seen, run = [], learning.run
+    monkeypatch.setattr(
+        learning, "run", lambda dataset, name, **s: seen.append(name) or run(dataset, name, **s)
+    )
+    make(n_fine, method="auto", epochs=1).fit(*table)
+    assert seen == ["embeddings", method]
+
+
+def test_epochs_are_the_methods_own_and_more_for_few_texts():
+    assert learning.default_epochs(10_000, 64) == 8
+    assert learning.default_epochs(10_000, 64, usual=16) == 16
+    assert learning.default_epochs(300, 64) == 12
+    assert learning.default_epochs(300, 64, usual=16) == 16
+    assert learning.default_epochs(50, 64) == learning.MOST_EPOCHS
