@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from dnalib.benchmark import ResultStore, neighbors_markdown, results_markdown, summarize
+from dnalib.benchmark import (
+    ResultStore,
+    neighbors_markdown,
+    own_data_markdown,
+    results_markdown,
+    summarize,
+)
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -24,6 +30,19 @@ def test_the_results_table_is_that_of_the_stored_runs():
 def test_the_neighbor_table_is_that_of_its_file():
     table = neighbors_markdown(pd.read_csv(RESULTS / "neighbors.csv"))
     assert f"<!-- neighbors -->\n{table}\n<!-- end" in README
+
+
+def test_the_table_of_own_data_is_that_of_its_file():
+    table = own_data_markdown(pd.read_csv(RESULTS / "own_data.csv"))
+    assert f"<!-- own data -->\n{table}\n<!-- end" in README
+
+
+def test_own_data_gain_at_least_what_dna_gains_in_the_results_table():
+    table = pd.read_csv(RESULTS / "table.csv").set_index(["dataset", "method"])["acc"]
+    own = pd.read_csv(RESULTS / "own_data.csv").groupby(["dataset", "method"])["acc"].mean()
+    for dataset in ("pydocs", "hwu64", "clinc150"):
+        gain = own[dataset, "notebook"] - own[dataset, "embeddings"]
+        assert gain >= table[dataset, "dna"] - table[dataset, "embeddings"], dataset
 
 
 def test_dna_stands_above_the_published_dna_on_both_benchmarks():

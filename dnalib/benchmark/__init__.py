@@ -18,7 +18,12 @@ from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.neighborhoods import measure_neighbors
 from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import main_runs, summarize
-from dnalib.benchmark.tables import neighbors_markdown, read_published, results_markdown
+from dnalib.benchmark.tables import (
+    neighbors_markdown,
+    own_data_markdown,
+    read_published,
+    results_markdown,
+)
 
 __all__ = [
     "SCORES",
@@ -32,6 +37,7 @@ __all__ = [
     "measure_cell",
     "measure_neighbors",
     "neighbors_markdown",
+    "own_data_markdown",
     "read_published",
     "results_markdown",
     "run_grid",

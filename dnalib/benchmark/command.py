@@ -28,6 +28,7 @@ from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import summarize
 from dnalib.benchmark.tables import (
     neighbors_markdown,
+    own_data_markdown,
     read_published,
     refresh,
     results_markdown,
@@ -212,4 +213,6 @@ def _tables(results: Path) -> dict[str, str]:
     if (results / "neighbors.csv").exists():
         neighbors = pd.read_csv(results / "neighbors.csv")
         tables["neighbors"] = neighbors_markdown(neighbors)
+    if (results / "own_data.csv").exists():
+        tables["own data"] = own_data_markdown(pd.read_csv(results / "own_data.csv"))
     return tables
