@@ -40,6 +40,10 @@ class NumberEstimate:
     low: int
     high: int
 
+    def widened(self, other: NumberEstimate) -> NumberEstimate:
+        """Return the same estimate with an interval that spans the other one's as well."""
+        return NumberEstimate(self.estimate, min(self.low, other.low), max(self.high, other.high))
+
 
 def estimate_n_clusters(
     features: ArrayLike, *, rule: str = "communities", n_resamples: int = 5, seed: int = 0

@@ -64,6 +64,19 @@ def test_auto_learns_large_categories_by_dna_plus(make, table, trainings, counts
     assert seen == expected
 
 
+def test_what_dna_left_open_dna_plus_does_not_close(make, table, monkeypatch):
+    counts = iter([(2, 2, 2), (2, 1, 4), (3, 3, 3)])
+
+    def count(features, coarse, wanted, **_):
+        number = NumberEstimate(*next(counts))
+        return {0: number, 1: number}
+
+    monkeypatch.setattr(learning, "count_categories", count)
+    monkeypatch.setattr(learning, "TEXTS_A_CATEGORY", 20)
+    model = make(method="auto", epochs=1).fit(*table)
+    assert set(model.n_fine_.values()) == {NumberEstimate(3, 1, 4)}
+
+
 @pytest.mark.parametrize(("n_fine", "method"), [(3, "dna-plus"), (4, "dna")])
 def test_auto_trains_once_where_the_number_is_given(make, table, monkeypatch, n_fine, method):
     seen, run = [], learning.run
