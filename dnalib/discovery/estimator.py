@@ -77,6 +77,8 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         For each coarse label the number taken, with an interval where it was estimated.
     edits_ : list
         What was renamed, merged and split by hand, in order.
+    method_ : str
+        What the encoder was trained by: `method`, or what "auto" took.
     history_ : DataFrame
         One row an epoch of the last training.
     notes_ : list of str
@@ -156,6 +158,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         self.centers_ = learned.clustering.centers.astype(np.float32)
         self.center_parents_ = learned.clustering.parents
         self.edits_: list[Edit] = []
+        self.method_ = learned.method
         self.history_ = learned.history
         self._keep_encoder(learned.encoder)
         self._keep_quality(judge(learned, rows.parents, seed=self.seed, progress=self.progress))

@@ -50,6 +50,8 @@ class Learned:
         Categories of each coarse class.
     clustering : ParentedClustering
         Of `features`.
+    method : str
+        That it was trained by.
     encoder : nn.Module
         As trained.
     history : DataFrame
@@ -62,6 +64,7 @@ class Learned:
     features: np.ndarray
     numbers: dict[int, NumberEstimate]
     clustering: ParentedClustering
+    method: str
     encoder: nn.Module
     history: pd.DataFrame
 
@@ -111,6 +114,7 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
         features=trained.train_features,
         numbers=numbers,
         clustering=clustering,
+        method=trained.method,
         encoder=trained.encoder,
         history=trained.history,
     )

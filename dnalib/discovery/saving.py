@@ -24,7 +24,7 @@ from dnalib.encoders import load_encoder
 if TYPE_CHECKING:
     from dnalib.discovery.estimator import FineCategoryDiscovery
 
-FORMAT = 1
+FORMAT = 2
 MODEL, ARRAYS, ENCODER = "model.json", "arrays.safetensors", "encoder.safetensors"
 
 
@@ -50,6 +50,7 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
     plain = {
         "format": FORMAT,
         "settings": {**model.get_params(), "progress": True},
+        "method": model.method_,
         "encoder_digest": model.encoder_digest_,
         "parents": list(model.parent_names_),
         "names": {str(category): name for category, name in model.names_.items()},
@@ -111,6 +112,7 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
         )
     encoder.load_state_dict(weights, strict=False)
     model._keep_encoder(encoder)
+    model.method_ = plain["method"]
     model.parent_names_ = tuple(plain["parents"])
     model.names_ = {int(category): name for category, name in plain["names"].items()}
     model.n_fine_ = {name: NumberEstimate(**number) for name, number in plain["n_fine"].items()}

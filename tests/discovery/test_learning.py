@@ -60,8 +60,9 @@ def test_a_k_of_the_users_own_is_trained_with_once(make, table, trainings):
 )
 def test_auto_learns_large_categories_by_dna_plus(make, table, trainings, counts, expected):
     seen = trainings(*counts)
-    make(method="auto", epochs=1).fit(*table)
+    model = make(method="auto", epochs=1).fit(*table)
     assert seen == expected
+    assert model.method_ == expected[-1][0]
 
 
 def test_what_dna_left_open_dna_plus_does_not_close(make, table, monkeypatch):
