@@ -34,10 +34,7 @@ def features_of_all(
     """Return features (n, d) of all rows; copies share those of the row that they repeat."""
     features = np.zeros((len(rows), learned.features.shape[1]), dtype=np.float32)
     features[learned.chosen] = learned.features
-    known = np.zeros(len(rows), dtype=bool)
-    known[learned.chosen] = True
-    is_copy = (rows.copy_of >= 0) & known[rows.copy_of]
-    features[is_copy] = features[rows.copy_of[is_copy]]
-    others = np.flatnonzero(~is_copy)
+    first = np.where(rows.copy_of >= 0, rows.copy_of, np.arange(len(rows)))
+    others = np.setdiff1d(first, learned.chosen)
     features[others] = features_of(encoder, [rows.texts[row] for row in others], progress=progress)
-    return features
+    return features[first]

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks
 
-from dnalib.discovery import FineCategoryDiscovery
+from dnalib.discovery import FineCategoryDiscovery, features
 
 
 def test_categories_belong_to_their_class(make, table):
@@ -85,6 +85,23 @@ def test_more_rows_than_are_learned_from(make, table):
     assert "more than max_rows=20" in " ".join(part.notes_)
     assert part.labels_.tolist() == part.predict(texts, coarse).tolist()
     assert "max_rows" not in " ".join(whole.notes_)
+
+
+def test_rows_that_were_not_learned_from_are_encoded_once_each(make, table, monkeypatch):
+    texts, coarse = table
+    encoded, features_of = [], features.features_of
+
+    def counting(encoder, given, **options):
+        encoded.extend(given)
+        return features_of(encoder, given, **options)
+
+    monkeypatch.setattr(features, "features_of", counting)
+    model = make(4, max_rows=20).fit([*texts, None, *texts], [*coarse, coarse[0], *coarse])
+    distinct = len({(text.casefold(), label) for text, label in zip(texts, coarse, strict=True)})
+    assert len(encoded) == distinct - 20 + 1
+    n = len(texts)
+    np.testing.assert_array_equal(model.fitted_features()[:n], model.fitted_features()[n + 1 :])
+    assert not model.fitted_features()[n].any()
 
 
 def test_small_tables_do_not_fail(make):
