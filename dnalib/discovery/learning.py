@@ -31,6 +31,9 @@ ROUNDS = 3
 FAR_OFF = 1.15
 """Times more or fewer categories found than expected, from which on training starts again."""
 
+Numbers = dict[int, NumberEstimate]
+"""Categories of each coarse class."""
+
 
 @dataclass(frozen=True, eq=False)
 class Learned:
@@ -62,7 +65,7 @@ class Learned:
     coarse: np.ndarray
     embeddings: np.ndarray
     features: np.ndarray
-    numbers: dict[int, NumberEstimate]
+    numbers: Numbers
     clustering: ParentedClustering
     method: str
     encoder: nn.Module
@@ -148,9 +151,6 @@ def default_epochs(n: int, batch_size: int, usual: int = 8) -> int:
     """Return the usual number, and more where so many passes over n texts would be few steps."""
     steps = -(-n // batch_size)
     return max(usual, min(-(-FEWEST_STEPS // steps), MOST_EPOCHS))
-
-
-Numbers = dict[int, NumberEstimate]
 
 
 @dataclass(frozen=True, eq=False)

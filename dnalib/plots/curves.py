@@ -127,9 +127,7 @@ def lines_with_band(
             low, high = runs.min(axis=0), runs.max(axis=0)
             ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
     if log_x:
-        ax.set_xscale("log")
-        ax.set_xticks(x, [f"{value:g}" for value in x])
-        ax.set_xticks([], minor=True)
+        _log_ticks(ax, x)
     if log_y:
         ax.set_yscale("log", nonpositive="mask")
     ax.set(xlabel=xlabel, ylabel=ylabel)
@@ -183,13 +181,18 @@ def setting_curves(
         ax.axvline(default[name], color=GRAY, linestyle=":")
         if luck is not None:
             ax.axhspan(*luck, color=GRAY, alpha=0.2, linewidth=0)
-        ax.set_xscale("log")
-        ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
-        ax.set_xticks([], minor=True)
+        _log_ticks(ax, mean.index)
         ax.set(xlabel=(labels or {}).get(name, name), ylabel=AXIS_LABELS.get(score, score))
         ax.label_outer()
     set_figure_title(fig, title)
     return fig
+
+
+def _log_ticks(ax: Axes, x: ArrayLike) -> None:
+    """Make the abscissa logarithmic, with a tick at each value and nowhere else."""
+    ax.set_xscale("log")
+    ax.set_xticks(x, [f"{value:g}" for value in x])
+    ax.set_xticks([], minor=True)
 
 
 def _history_lines(
