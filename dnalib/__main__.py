@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("check", "benchmark", "study", "refresh", "book", "slides", "students")
+COMMANDS = ("check", "benchmark", "study", "reproduce", "refresh", "book", "slides", "students")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,6 +22,10 @@ def main(arguments: Sequence[str]) -> int:
         from dnalib.studies import main as study
 
         return study(rest)
+    if command == "reproduce":
+        from dnalib.reproduce import main as reproduce
+
+        return reproduce(rest)
     if command == "refresh":
         from dnalib.execution.refresh import main as refresh
 

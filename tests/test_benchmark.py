@@ -211,6 +211,7 @@ def test_one_seed_has_no_spread_and_early_runs_have_no_inductive_score(tmp_path,
 
 def test_the_paper_has_a_grid_of_its_own_for_every_dataset(tmp_path, tiny_grid, monkeypatch, capsys):
     asked = []
+    monkeypatch.setattr(command, "resolve", lambda cells, settings: None)  # k suits no tiny set
     monkeypatch.setattr(
         command, "run_grid", lambda cells, store, **rest: asked.append((cells, rest)) or {}
     )

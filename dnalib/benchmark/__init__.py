@@ -6,9 +6,9 @@ its numbers. A grid that was killed goes on where it stopped.
 From the ground up: `readings` clusters a run's features, `cells` is one run and its record,
 `isolation` runs it in a `child` process within limits, `cluster` does so on the workers of a dask
 cluster, `store` keeps the records, `progress` tells how long the rest will take, `grid` runs the
-cells that the store does not hold, `summary` makes the table of means, `neighborhoods` measures
-the filters on untrained features, `tables` shows both as README does, and `command` is what
-``python -m dnalib benchmark`` calls.
+cells that the store does not hold, `plan` reads a file that names them, `summary` makes the table
+of means, `neighborhoods` measures the filters on untrained features, `tables` shows both as README
+does, and `command` is what ``python -m dnalib benchmark`` calls.
 """
 
 from dnalib.benchmark.cells import SCORES, Cell, key_of, measure_cell

@@ -17,13 +17,14 @@ import pandas as pd
 from dnalib import datasets, environment
 from dnalib.benchmark.cells import Cell
 from dnalib.benchmark.cluster import OnCluster
-from dnalib.benchmark.grid import run_grid
+from dnalib.benchmark.grid import resolve, run_grid
 from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.labels import write_labels
 from dnalib.benchmark.neighborhoods import measure_neighbors
 from dnalib.benchmark.paper import ENCODER as PAPER_ENCODER
 from dnalib.benchmark.paper import LAYERS as PAPER_LAYERS
 from dnalib.benchmark.paper import paper_setting
+from dnalib.benchmark.plan import Planned, read_plan
 from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import summarize
 from dnalib.benchmark.tables import (
@@ -52,6 +53,7 @@ RESULTS = Path("results")
 DEFAULT_ENCODER = "minilm"
 FAILED, CANNOT_WRITE, INTERRUPTED, TERMINATED = 1, 8, 130, 143  # as those of run_all.py
 USAGE = "python -m dnalib benchmark [options]"
+WHAT_IS_RUN = ("datasets", "methods", "seeds", "encoder", "paper", "epochs", "settings")
 DESCRIPTION = (
     "Run the grid of dataset, method and seed: what is missing is run, every result is kept in "
     "runs.jsonl, and the tables are made from it."
@@ -107,6 +109,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="NAME=VALUE",
         help="set a field of TrainingConfig for all cells; may be given several times",
     )
+    add(
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help="run what a TOML file asks for, such as results/plan.toml, in place of the above",
+    )
     add("--results", type=Path, default=RESULTS, help="folder of runs.jsonl")
     add_running_options(add, "cells")
     add("--time-limit", type=positive, metavar="S", help="kill a cell after S seconds")
@@ -118,6 +126,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     asked = parser.parse_args(arguments)
     parser.check_executor(asked)
+    twice = [name for name in WHAT_IS_RUN if getattr(asked, name) != parser.get_default(name)]
+    if asked.plan and twice:
+        parser.error(f"--plan says what is run; leave out {', '.join(twice)}")
     return asked
 
 
@@ -127,36 +138,43 @@ def _refresh(asked: argparse.Namespace) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    settings = assignments(asked.settings, "-s")
-    if asked.epochs:
-        settings["epochs"] = asked.epochs
-    grids = _grids(asked, settings)
+    grids = read_plan(asked.plan) if asked.plan else _grids(asked)
+    for grid in grids:  # a mistake in the last is told before the first is run
+        resolve(grid.cells, grid.settings)
     stop = threading.Event()
-    store = ResultStore(asked.results / "runs.jsonl")
     failures = {}
     with ExitStack() as stack:
         measure, jobs = _executor(asked, stop, stack)
-        for cells, changed in grids:
-            failures |= run_grid(cells, store, measure=measure, jobs=jobs, stop=stop, **changed)
-    if not store.records():  # there is nothing to make a table of
-        return _report(failures, asked.results)
-    _update_neighbors(asked.datasets, asked.results / "neighbors.csv")
-    for name in asked.datasets:
-        write_labels(datasets.load(name), asked.results / "labels.json")
-    print("", *_tables(asked.results).values(), sep="\n\n", flush=True)
+        for number, grid in enumerate(grids, 1):
+            if len(grids) > 1:
+                print(f"grid {number} of {len(grids)}: {grid}", flush=True)
+            store = ResultStore(asked.results / grid.folder / "runs.jsonl")
+            failed = run_grid(
+                grid.cells, store, measure=measure, jobs=jobs, stop=stop, **grid.settings
+            )
+            failures |= {f"{cell}{grid.changes}": failure for cell, failure in failed.items()}
+    if ResultStore(asked.results / "runs.jsonl").records():  # else there is nothing to show
+        names = dict.fromkeys(cell.dataset for grid in grids for cell in grid.cells)
+        _update_neighbors(names, asked.results / "neighbors.csv")
+        for name in names:
+            write_labels(datasets.load(name), asked.results / "labels.json")
+        print("", *_tables(asked.results).values(), sep="\n\n", flush=True)
     return _report(failures, asked.results)
 
 
-def _grids(asked: argparse.Namespace, settings: dict) -> list[tuple[list[Cell], dict]]:
-    """Return cells and their settings; the paper's settings differ between datasets."""
+def _grids(asked: argparse.Namespace) -> list[Planned]:
+    """Return what the options ask for; the paper's settings differ between datasets."""
+    settings = assignments(asked.settings, "-s")
+    if asked.epochs:
+        settings["epochs"] = asked.epochs
     if not asked.paper:
-        return [(_cells(asked, asked.datasets, DEFAULT_ENCODER), settings)]
+        return [Planned(_cells(asked, asked.datasets, DEFAULT_ENCODER), settings)]
     grids = []
     for dataset in asked.datasets:
         paper = paper_setting(dataset)
         shape = {"trainable_layers": PAPER_LAYERS, "max_length": paper.max_length}
         cells = _cells(asked, [dataset], PAPER_ENCODER, **shape)
-        grids.append((cells, paper.settings() | settings))
+        grids.append(Planned(cells, paper.settings() | settings))
     return grids
 
 
@@ -179,10 +197,10 @@ def _executor(
     return OnCluster(cluster, limits, stop.is_set), asked.jobs or cluster.slots
 
 
-def _report(failures: dict[Cell, CellFailed], results: Path) -> int:
+def _report(failures: dict[str, CellFailed], results: Path) -> int:
     """Say which cells gave no result, and keep what their processes printed."""
     for cell, failure in failures.items():
-        log = results / "failed" / f"{re.sub('[^0-9A-Za-z.-]+', '-', str(cell))}.log"
+        log = results / "failed" / f"{re.sub('[^0-9A-Za-z.-]+', '-', cell)}.log"
         if failure.log:
             with atomic_path(log) as path:
                 path.write_text(failure.log, "utf-8")

@@ -19,7 +19,7 @@ from dnalib.training import TrainingConfig
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """A cell with its resolved settings, and the key that tells its result from every other."""
 
     cell: Cell
@@ -28,6 +28,23 @@ class _Entry:
     @property
     def key(self) -> str:
         return key_of(self.cell, self.config.to_dict())
+
+
+def resolve(cells: Iterable[Cell], settings: dict) -> list[Entry]:
+    """Return each cell once, with its method's settings and `settings` over them.
+
+    Raises
+    ------
+    ValueError
+        When a dataset, a method or a setting is unknown.
+    FileNotFoundError
+        When a dataset is not to be had.
+    """
+    load = functools.cache(datasets.load)
+    return [
+        Entry(cell, resolve_config(get_method(cell.method), load(cell.dataset), settings))
+        for cell in dict.fromkeys(cells)
+    ]
 
 
 def run_grid(
@@ -70,7 +87,7 @@ def run_grid(
     """
     stop = stop or threading.Event()
     measure = measure or Apart(threads=max(1, environment.cores() // jobs), stop=stop.is_set)
-    entries = list(_resolved(dict.fromkeys(cells), settings))
+    entries = resolve(cells, settings)
     records = store.records()
     there = {record["key"] for record in records}
     todo = [entry for entry in entries if entry.key not in there]
@@ -79,7 +96,7 @@ def run_grid(
     progress = Progress(len(entries), waiting, records, jobs)
     failures = {}
 
-    def run(entry: _Entry) -> None:
+    def run(entry: Entry) -> None:
         if stop.is_set() or entry.key in store.keys():  # another grid may have been faster
             return
         progress.start(entry.cell)
@@ -111,13 +128,6 @@ def _ending_with(stop: threading.Event) -> Iterator[None]:
     except BaseException:
         stop.set()
         raise
-
-
-def _resolved(cells: Iterable[Cell], settings: dict) -> Iterator[_Entry]:
-    load = functools.cache(datasets.load)
-    for cell in cells:
-        config = resolve_config(get_method(cell.method), load(cell.dataset), settings)
-        yield _Entry(cell, config)
 
 
 def _scores(record: dict) -> str:

@@ -1,4 +1,4 @@
-"""Refreshes what the repository shows: runs the notebooks and keeps their outputs in them."""
+"""Refreshes what the repository shows of its notebooks: outputs, measurements and times."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from dnalib.execution import command
 from dnalib.execution.keeping import keep_outputs
 from dnalib.execution.notebooks import discover
+from dnalib.execution.readings import keep_readings, show_times
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,7 +17,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m dnalib refresh",
         description="Run the notebooks that are not up to date, in the quick profile, and keep "
-        "the outputs of all of them in notebooks/.",
+        "the outputs of all of them in notebooks/, what they measured in results/quick.json and "
+        "their times in README.md.",
     )
     parser.parse_args(arguments)
     return refresh(Path.cwd())
@@ -33,6 +35,10 @@ def refresh(root: Path) -> int:
     output = root / "outputs" / "quick"
     failed = command.main(["--output", str(output)], root=root)
     if not failed:
-        for notebook in discover(root / "notebooks"):
+        notebooks = discover(root / "notebooks")
+        for notebook in notebooks:
             keep_outputs(notebook.path, output / "executed" / notebook.path.name)
+        names = [notebook.path.stem for notebook in notebooks]
+        readings = keep_readings(output, names, root / "results" / "quick.json")
+        show_times(readings, root / "README.md")
     return failed

@@ -1,5 +1,7 @@
 """Outputs kept in the notebooks: those of this source, without noise, and the source untouched."""
 
+import json
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -7,6 +9,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from dnalib.execution import keeping
 from dnalib.execution.keeping import keep_outputs, outputs_are_of
 from dnalib.execution.notebooks import read
+from dnalib.execution.readings import show_times
 from dnalib.execution.refresh import refresh
 from tests.execution.conftest import METRICS
 
@@ -114,11 +117,25 @@ def test_a_notebook_that_grows_too_large_is_refused_and_left_as_it_was(tmp_path,
 def test_refreshing_runs_the_notebooks_and_keeps_their_outputs(project):
     project.notebook("00_a", METRICS, "print('seen', seed)")
     path = project.notebooks / "00_a.ipynb"
+    readme = project.root / "README.md"
+    readme.write_text("| [a](notebooks/00_a.ipynb) | what it shows | 9999 s |\nAfter 9999 s |.\n")
     assert refresh(project.root) == 0
     assert outputs_are_of(read(path)) and "seen 0" in path.read_text()
+    reading = json.loads((project.root / "results" / "quick.json").read_text())["00_a"]
+    assert reading["metrics"] == {"seed": 0} and reading["versions"]["papermill"]
+    shown = f"what it shows | {reading['seconds']:.0f} s |\nAfter 9999 s |.\n"
+    assert reading["seconds"] < 9999 and readme.read_text().endswith(shown)
     kept = path.read_bytes()
     assert refresh(project.root) == 0  # up to date: outputs do not change the source
     assert path.read_bytes() == kept
+
+
+def test_a_document_without_a_row_of_a_notebook_is_refused_and_left_as_it_was(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("| [a](notebooks/00_a.ipynb) | a | 1 s |\n")
+    with pytest.raises(ValueError, match="has 0 rows of 01_b that end in '| 0 s |': expected one"):
+        show_times({"00_a": {"seconds": 3}, "01_b": {"seconds": 4}}, readme)
+    assert "| 1 s |" in readme.read_text()
 
 
 def test_nothing_is_kept_when_a_notebook_fails(project):

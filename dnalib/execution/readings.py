@@ -1,0 +1,54 @@
+"""Keeps what the quick profile measured, and shows its times in README."""
+
+import json
+import re
+from pathlib import Path
+
+from dnalib.execution.manifest import Manifest
+from dnalib.files import atomic_path
+
+FROM_MANIFEST = ("seconds", "cpu_seconds", "revision", "hardware", "versions")
+
+
+def keep_readings(output: Path, names: list[str], path: Path) -> dict[str, dict]:
+    """Write each notebook's cost, surroundings and metrics to one JSON file, and return them.
+
+    Parameters
+    ----------
+    output : pathlib.Path
+        Folder of results of a run in which all the notebooks were done.
+    names : list of str
+        The notebooks.
+    path : pathlib.Path
+        The file to write.
+    """
+    manifest = Manifest(output / "manifest.json")
+    readings = {}
+    for name in names:
+        entry = manifest.entry(name)
+        metrics = json.loads((output / name / "metrics.json").read_text("utf-8"))
+        readings[name] = {key: entry[key] for key in FROM_MANIFEST} | {"metrics": metrics}
+    path.parent.mkdir(exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(readings, indent=1, sort_keys=True) + "\n", "utf-8")
+    return readings
+
+
+def show_times(readings: dict[str, dict], document: Path) -> None:
+    """Put each notebook's seconds into the last column of its row in a Markdown table.
+
+    Raises
+    ------
+    ValueError
+        When the document has not exactly one row of a notebook.
+    """
+    text = document.read_text("utf-8")
+    for name, reading in readings.items():
+        row = re.compile(rf"(\(notebooks/{re.escape(name)}\.ipynb\).*\| )\d+( s \|)$", re.MULTILINE)
+        text, rows = row.subn(rf"\g<1>{reading['seconds']:.0f}\2", text)
+        if rows != 1:
+            raise ValueError(
+                f"{document} has {rows} rows of {name} that end in '| 0 s |': expected one; mend it"
+            )
+    with atomic_path(document) as temporary:
+        temporary.write_text(text, "utf-8")

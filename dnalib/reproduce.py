@@ -1,0 +1,65 @@
+"""One command for every number of README's tables: what is missing is run, the rest is read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dnalib.running.arguments import REFUSED, Parser, count
+from dnalib.studies.command import STUDIES
+
+PLAN = Path("results/plan.toml")
+README = Path("README.md")
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``python -m dnalib reproduce`` in a clone of the repository.
+
+    Returns
+    -------
+    int
+        0 when every step was done, 1 when some failed (the others were run all the same), 2 when
+        the command line or the folder was refused, 130 after Ctrl-C.
+    """
+    parser = Parser(
+        prog="reproduce",
+        usage="python -m dnalib reproduce [--jobs N]",
+        description="Run what results/ lacks (the grid of results/plan.toml, then every study), "
+        "the notebooks, and make README's tables from it. Stopped, it goes on where it was.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--jobs", type=count, default=1, metavar="N", help="runs of the grid at a time (default: 1)"
+    )
+    jobs = parser.parse_args(arguments).jobs
+    for path in (PLAN, README):
+        if not path.exists():
+            return _say(f"there is no {path} here; run it in a clone of the repository", REFUSED)
+    try:
+        failed = [step for step in steps(jobs) if _run(step)]
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return _say(f"failed: {', '.join(failed)}; what they said is above", 1) if failed else 0
+
+
+def steps(jobs: int) -> list[str]:
+    """Return the arguments of ``python -m dnalib``, one command after the other."""
+    return [
+        f"benchmark --plan {PLAN} --jobs {jobs}",
+        *(f"study {name}" for name in STUDIES),
+        "refresh",
+        f"benchmark --tables {README}",
+    ]
+
+
+def _run(step: str) -> int:
+    print(f"python -m dnalib {step}", flush=True)
+    return subprocess.call([sys.executable, "-m", "dnalib", *step.split()])
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"reproduce: {sentence}", file=sys.stderr)
+    return code
