@@ -138,6 +138,9 @@ def test_a_measured_cell_holds_what_other_questions_need():
     assert len(record["kmeans_acc"]) == 4
     assert set(record["ward"]) == {"acc", "ari", "nmi"}
     assert set(record["inductive"]) == {"acc", "ari", "nmi"}
+    assert set(record["counted"]) == {"n", "acc", "ari", "nmi"}
+    assert 10 < record["counted"]["n"] < 20  # 16 communities in the pixels: results/n_fine.csv
+    json.dumps(record["counted"])
     assert abs(record["inductive"]["acc"] - record["acc"]) < 20
 
 

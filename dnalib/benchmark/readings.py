@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from dnalib.clustering import assign_clusters, closeness, kmeans, score, score_over_seeds
+import numpy as np
+
+from dnalib.clustering import (
+    assign_clusters,
+    closeness,
+    estimate_n_clusters,
+    kmeans,
+    score,
+    score_over_seeds,
+)
 from dnalib.datasets import CoarseDataset
 from dnalib.methods import Run
 
@@ -27,7 +36,9 @@ def read_clusters(dataset: CoarseDataset, run: Run) -> dict[str, object]:
         clusters matched to categories as ACC matches them); ``kmeans_acc``, ACC under other seeds
         of k-means on the same features; ``ward``, ACC, ARI and NMI of k-means that starts from
         Ward's clusters; ``inductive``, the same where the centers are found on the training split
-        and test texts go to the nearest.
+        and test texts go to the nearest; ``counted``, the same as the protocol's with ``n``, the
+        number of clusters that the training features of each coarse class seem to have, in place
+        of the true number.
     """
     fine = dataset.test.fine
     clusters = kmeans(run.test_features, dataset.n_fine, seed=run.seed).labels
@@ -39,6 +50,7 @@ def read_clusters(dataset: CoarseDataset, run: Run) -> dict[str, object]:
         "kmeans_acc": [row["acc"] for row in scores],
         "ward": score(fine, kmeans(run.test_features, dataset.n_fine, start="ward").labels),
         "inductive": _score_by_training_centers(dataset, run),
+        "counted": _score_with_counted(dataset, run),
     }
 
 
@@ -46,3 +58,15 @@ def _score_by_training_centers(dataset: CoarseDataset, run: Run) -> dict[str, fl
     found = kmeans(run.train_features, dataset.n_fine, n_init=TRAIN_STARTS, seed=run.seed)
     nearest = closeness(run.test_features, found.centers).argmax(axis=1)
     return score(dataset.test.fine, nearest)
+
+
+def _score_with_counted(dataset: CoarseDataset, run: Run) -> dict[str, float]:
+    """Score as the protocol does, without the true number; its rule is the estimator's."""
+    rule = "silhouette" if len(run.history) else "communities"
+    coarse = dataset.train.coarse
+    n = sum(
+        estimate_n_clusters(run.train_features[coarse == parent], rule=rule, seed=run.seed).estimate
+        for parent in np.unique(coarse)
+    )
+    n = min(n, len(run.test_features))
+    return {"n": n} | score(dataset.test.fine, kmeans(run.test_features, n, seed=run.seed).labels)
