@@ -13,7 +13,7 @@ from dnalib.clustering import NumberEstimate, ParentedClustering, cluster_within
 from dnalib.datasets import CoarseDataset, Split
 from dnalib.discovery.counting import Wanted, count_categories, wanted_numbers
 from dnalib.discovery.texts import Rows
-from dnalib.methods import Run, get_method, run
+from dnalib.methods import METHODS, Method, Run, get_method, run
 from dnalib.training import TrainingConfig
 
 if TYPE_CHECKING:
@@ -88,8 +88,12 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
     Raises
     ------
     ValueError
-        If a setting is out of range.
+        If the method is unknown or a setting is out of range.
     """
+    if not isinstance(model.method, Method) and model.method not in (AUTO, *METHODS):
+        raise ValueError(
+            f"method {model.method!r} is unknown: expected '{AUTO}' or one of {', '.join(METHODS)}"
+        )
     chosen = choose(rows, model.max_rows, model.seed)
     table = _Table(model, rows, chosen, wanted_numbers(model.n_fine, rows))
     embeddings = table.train("embeddings").train_features

@@ -255,7 +255,7 @@ def test_bad_use(make, table):
         model.merge([0, 3])
     with pytest.raises(ValueError, match="cannot be split into 1000 parts"):
         model.split(0, 1000)
-    with pytest.raises(ValueError, match="method 'dnaa' is unknown"):
+    with pytest.raises(ValueError, match="method 'dnaa' is unknown: expected 'auto' or one of"):
         make(4, method="dnaa").fit(*table)
     with pytest.raises(ValueError, match="setting 'epoch' is unknown"):
         make(4, method="dna", settings={"epoch": 1}).fit(*table)
