@@ -99,7 +99,7 @@ def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
 ):
     folder = str(tmp_path)
     features = np.eye(20, dtype=np.float32)
-    monkeypatch.setattr(neighborhoods, "untrained_features", lambda dataset: features)
+    monkeypatch.setattr(neighborhoods, "untrained_features", lambda dataset, max_length: features)
     assert benchmark.main(["--methods", "embeddings", "--seeds", "0", "--results", folder]) == 0
     assert (tmp_path / "table.csv").read_text().startswith("dataset,method,encoder,seeds,acc")
     assert len((tmp_path / "neighbors.csv").read_text().splitlines()) == 1 + 8
@@ -112,7 +112,7 @@ def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
 def test_neighbors_are_measured_for_every_combination_of_filters(monkeypatch):
     data = make_texts(40)
     onehot = np.eye(4, dtype=np.float32)[data.train.fine]
-    monkeypatch.setattr(neighborhoods, "untrained_features", lambda dataset: onehot)
+    monkeypatch.setattr(neighborhoods, "untrained_features", lambda dataset, max_length: onehot)
     table = benchmark.measure_neighbors(data, m=1).set_index("filters")
     assert len(table) == 8
     assert (table["k"] == 10).all()

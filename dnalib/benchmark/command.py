@@ -7,7 +7,7 @@ import math
 import re
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -154,9 +154,9 @@ def _run(asked: argparse.Namespace) -> int:
             )
             failures |= {f"{cell}{grid.changes}": failure for cell, failure in failed.items()}
     if ResultStore(asked.results / "runs.jsonl").records():  # else there is nothing to show
-        names = dict.fromkeys(cell.dataset for grid in grids for cell in grid.cells)
-        _update_neighbors(names, asked.results / "neighbors.csv")
-        for name in names:
+        lengths = _lengths(cell for grid in grids for cell in grid.cells)
+        _update_neighbors(lengths, asked.results / "neighbors.csv")
+        for name in lengths:
             write_labels(datasets.load(name), asked.results / "labels.json")
         print("", *_tables(asked.results).values(), sep="\n\n", flush=True)
     return _report(failures, asked.results)
@@ -209,12 +209,24 @@ def _report(failures: dict[str, CellFailed], results: Path) -> int:
     return FAILED if failures else 0
 
 
-def _update_neighbors(names: Sequence[str], path: Path) -> None:
+def _lengths(cells: Iterable[Cell]) -> dict[str, int]:
+    """Return each dataset with the word pieces that the default encoder is to read of a text."""
+    return {
+        cell.dataset: cell.max_length if cell.encoder == DEFAULT_ENCODER else Cell.max_length
+        for cell in cells
+    }
+
+
+def _update_neighbors(lengths: dict[str, int], path: Path) -> None:
     """Measure the neighbors of the named datasets; what is known of others stays."""
     known = [pd.read_csv(path)] if path.exists() else []
-    others = [table[~table["dataset"].isin(names)] for table in known]
-    loaded = [datasets.load(name) for name in names]
-    measured = [measure_neighbors(dataset) for dataset in loaded if dataset.kind == "text"]
+    others = [table[~table["dataset"].isin(list(lengths))] for table in known]
+    loaded = [datasets.load(name) for name in lengths]
+    measured = [
+        measure_neighbors(dataset, max_length=length)
+        for dataset, length in zip(loaded, lengths.values(), strict=True)
+        if dataset.kind == "text"
+    ]
     if others or measured:
         table = pd.concat([*others, *measured]).sort_values("dataset", kind="stable")
         write_table(table, path)

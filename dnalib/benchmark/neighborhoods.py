@@ -13,7 +13,9 @@ from dnalib.methods import get_method, make_encoder, resolve_config
 from dnalib.neighbors import FILTERS, build_graph, precision, recall
 
 
-def measure_neighbors(dataset: CoarseDataset, *, m: int = 5) -> pd.DataFrame:
+def measure_neighbors(
+    dataset: CoarseDataset, *, m: int = 5, max_length: int = 64
+) -> pd.DataFrame:
     """Return precision, recall and kept share of every combination of filters, in percent.
 
     On the training inputs' features before any training, with the default k.
@@ -24,8 +26,10 @@ def measure_neighbors(dataset: CoarseDataset, *, m: int = 5) -> pd.DataFrame:
         With fine labels.
     m : int, default 5
         Of the rank filter.
+    max_length : int, default 64
+        Word pieces that are read of a text.
     """
-    features = untrained_features(dataset)
+    features = untrained_features(dataset, max_length)
     k = resolve_config(get_method("dna"), dataset, {}).k
     rows = []
     for count in range(len(FILTERS) + 1):
@@ -39,7 +43,7 @@ def measure_neighbors(dataset: CoarseDataset, *, m: int = 5) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def untrained_features(dataset: CoarseDataset) -> np.ndarray:
+def untrained_features(dataset: CoarseDataset, max_length: int) -> np.ndarray:
     """Return unit features ``(n, d)`` of the training inputs, texts or images, as they come."""
-    encoder = make_encoder(dataset, "minilm")
+    encoder = make_encoder(dataset, "minilm", max_length=max_length)
     return encode(encoder, encoder.prepare(dataset.train.inputs)).numpy()

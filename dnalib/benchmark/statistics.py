@@ -23,7 +23,8 @@ class Difference:
     low, high : float
         Ends of the 95 % bootstrap interval.
     p : float
-        Two-sided: twice the share of bootstrap draws on the other side of 0, at most 1.
+        Two-sided: twice the share of bootstrap draws on the other side of 0, at most 1. The
+        difference itself counts as one of the draws, so that a finite number of them cannot say 0.
     """
 
     mean: float
@@ -80,7 +81,8 @@ def paired_bootstrap(
 
     References
     ----------
-    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13.
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13. Davison and
+    Hinkley, Bootstrap Methods and their Application, 1997, section 4.2 (the 1 that is added).
     """
     one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
     if one.shape != other.shape or one.ndim != 2 or not one.size:
@@ -94,7 +96,7 @@ def paired_bootstrap(
         [_draw(gaps, min(DRAWS_AT_ONCE, draws - done), rng) for done in range(0, draws, DRAWS_AT_ONCE)]
     )
     low, high = np.quantile(means, [0.025, 0.975])
-    beyond = 2 * min(np.mean(means <= 0), np.mean(means >= 0))
+    beyond = 2 * (1 + min(np.sum(means <= 0), np.sum(means >= 0))) / (1 + len(means))
     return Difference(gaps.mean(), float(low), float(high), float(min(1, beyond)))
 
 
