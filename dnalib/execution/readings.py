@@ -7,7 +7,8 @@ from pathlib import Path
 from dnalib.execution.manifest import Manifest
 from dnalib.files import atomic_path
 
-FROM_MANIFEST = ("seconds", "cpu_seconds", "revision", "hardware", "versions")
+FROM_MANIFEST = ("seconds", "cpu_seconds", "threads", "hardware", "revision")
+"""The versions of packages are those of requirements.txt at that revision."""
 
 
 def keep_readings(output: Path, names: list[str], path: Path) -> dict[str, dict]:
