@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dnalib.clustering import closeness
 from dnalib.discovery.learning import Learned
 from dnalib.discovery.sorting import Sorter
 from dnalib.discovery.texts import Rows
@@ -63,8 +62,9 @@ class Fitted:
     def by_distance(self, labels: np.ndarray, category: int) -> np.ndarray:
         """Return the rows of a category, the nearest to the mean of its features first."""
         inside = np.flatnonzero(labels == category)
-        center = self.features[inside].mean(axis=0, keepdims=True)
-        return inside[np.argsort(-closeness(self.features[inside], center)[:, 0], kind="stable")]
+        # Of the difference: a product of unit rows cannot tell rows apart that lie close together.
+        from_center = self.features[inside] - self.features[inside].mean(axis=0)
+        return inside[np.argsort(np.linalg.norm(from_center, axis=1), kind="stable")]
 
     def without_copies(self, rows: np.ndarray) -> np.ndarray:
         """Return the first row of each text, in the order given."""
