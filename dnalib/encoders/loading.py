@@ -5,15 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import cached_file, logging
-
 from dnalib.encoders.text import TextEncoder
 from dnalib.files import sha256
 from dnalib.minilm import minilm_folder
-
-# Weights load in milliseconds: a bar of its own would only litter notebooks.
-logging.disable_progress_bar()
 
 
 def load_encoder(
@@ -47,6 +41,10 @@ def load_encoder(
     >>> encoder.dim
     384
     """
+    from transformers import AutoModel, AutoTokenizer  # half of the time that dnalib takes to import
+    from transformers.utils import cached_file, logging
+
+    logging.disable_progress_bar()  # weights load in milliseconds: a bar would litter notebooks
     source = str(minilm_folder()) if name == "minilm" else name
     try:
         model = AutoModel.from_pretrained(
@@ -73,6 +71,8 @@ def load_encoder(
 
 def _pooling_of(source: str) -> str:
     """Read a sentence-transformers model's pooling; plain BERT models give their first token."""
+    from transformers.utils import cached_file
+
     path = cached_file(
         source,
         "1_Pooling/config.json",

@@ -1,5 +1,8 @@
 """Encoders: the cut at a layer, pooling, batching and the disk cache change no number."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -205,3 +208,9 @@ def _outer(batch):
 def test_selected_vectors_are_those_rows():
     store = VectorEncoder(3).prepare(np.eye(3))
     assert torch.equal(store.select(torch.tensor([2, 0])).values, torch.eye(3)[[2, 0]])
+
+
+def test_a_process_that_encodes_no_text_does_not_import_transformers():
+    code = "import sys, dnalib.benchmark, dnalib.plots; print('transformers' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
