@@ -19,7 +19,7 @@ import torch
 
 from dnalib.datasets import load
 from dnalib.encoders import embed
-from dnalib.environment import hardware
+from dnalib.environment import arithmetic, hardware
 from dnalib.neighbors import retrieve
 
 
@@ -133,5 +133,5 @@ def show_machine() -> None:
     found = hardware()
     print(
         f"{found['processor']}, {found['cores']} cores, {found['memory_gib']} GiB, "
-        f"{torch.get_num_threads()} thread(s), GPUs: {found['gpus'] or 'none'}"
+        f"{torch.get_num_threads()} thread(s), {arithmetic()}, GPUs: {found['gpus'] or 'none'}"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from dnalib.environment import (
+    arithmetic,
     cores,
     gpus,
     installed,
@@ -52,6 +53,7 @@ def findings(requirements: Path) -> Iterator[Finding]:
     yield python_version_ok(), f"Python {sys.version.split()[0]} (3.11.5 or newer is needed)"
     yield from packages(requirements)
     yield True, f"Processor: {processor()}, {cores()} cores usable"
+    yield from precision()
     yield memory()
     yield True, f"GPU: {', '.join(gpus()) or 'none found; none is needed'}"
     yield encoder()
@@ -72,6 +74,14 @@ def packages(requirements: Path) -> Iterator[Finding]:
             yield False, f"{name} {found}, pinned is {expected}: pip install {name}=={expected}"
         else:
             yield True, f"{name} {found}"
+
+
+def precision() -> Iterator[Finding]:
+    """Say what encoders compute in here; nothing before torch is installed."""
+    if installed("torch") is not None:
+        found = arithmetic()
+        slow = "; training takes about four times as long as with a processor that has bfloat16"
+        yield True, f"Arithmetic: {found}{slow if found == 'float32' else ''}"
 
 
 def memory() -> Finding:

@@ -77,6 +77,20 @@ def processor() -> str:
     return found[1].strip() if found else platform.processor() or platform.machine()
 
 
+def arithmetic() -> str:
+    """Return what encoders compute in by default, which decides what training costs.
+
+    Returns
+    -------
+    str
+        "bfloat16" with a GPU, or a processor that has instructions for it, else "float32".
+    """
+    import torch  # takes seconds, and the rest of this module has to work without it
+
+    native = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if native else "float32"
+
+
 def gpus() -> list[str]:
     """Return the names of the NVIDIA GPUs, asked of the driver's own tool."""
     query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

@@ -31,6 +31,7 @@ def tiny_grid(monkeypatch):
             "encoder": cell.encoder, "trainable_layers": 2, "max_length": 64,
             "acc": 70.0 + cell.seed, "ari": 60.0, "nmi": 80.0, "seconds": 1.0, "cpu_seconds": 1.5, "peak_gib": 1.0,
             "config": config.to_dict(), "history": {"precision": [0.5, 0.75 + cell.seed / 100]},
+            "environment": {"arithmetic": "bfloat16"},
         }  # fmt: skip
 
     monkeypatch.setattr(datasets, "load", lambda name: make_texts(20))
@@ -82,6 +83,20 @@ def test_the_table_is_the_mean_over_seeds_of_the_newest_settings(tmp_path, tiny_
     assert (row["precision_first"], row["precision_last"]) == (50.0, 76.0)
 
 
+def test_costs_are_of_runs_in_one_arithmetic(tmp_path, tiny_grid):
+    store, published = ResultStore(tmp_path / "runs.jsonl"), benchmark.read_published()
+    run_grid([Cell("topics", "dna", seed) for seed in range(3)], store)
+    old, new, slow = store.records()
+    old |= {"environment": {}, "cpu_seconds": 2.0}  # of before the arithmetic was recorded
+    slow |= {"environment": {"arithmetic": "float32"}, "cpu_seconds": 9.0, "peak_gib": 8.0}
+    costs = benchmark.mean_costs([old, slow, new])
+    assert (costs["cpu_seconds"], costs["arithmetic"], costs["peak_gib"]) == (1.75, "bfloat16", 1.0)
+    assert summarize([old, slow, new])["acc"].item() == 71.0
+    (row,) = summarize([slow]).to_dict("records")
+    assert (row["cpu_seconds"], row["arithmetic"], row["peak_gib"]) == (9.0, "float32", 8.0)
+    assert "| 9 (float32) | 8.0 | 1 |" in benchmark.results_markdown(summarize([slow]), published)
+
+
 def test_one_seed_has_no_standard_deviation(tmp_path, tiny_grid):
     store = ResultStore(tmp_path / "runs.jsonl")
     run_grid([Cell("topics", "embeddings", 0)], store)
@@ -128,6 +143,7 @@ def test_a_measured_cell_holds_scores_cost_history_and_environment():
     assert len(record["history"]["loss"]) == 1
     assert record["config"]["epochs"] == 1
     assert record["environment"]["torch"].startswith("2.")
+    assert record["environment"]["arithmetic"] in ("bfloat16", "float32")
     json.dumps(record)
 
 

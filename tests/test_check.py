@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from dnalib import check, minilm
 from dnalib.__main__ import COMMANDS, main
+from dnalib.encoders import load_encoder
 from dnalib.environment import installed
 
 
@@ -32,6 +34,7 @@ def test_every_line_says_ok_or_fail(requirements, capsys, monkeypatch, tmp_path)
         rf"Python {sys.version.split()[0]}",
         rf"numpy {installed('numpy')}",
         r"\d+ cores",
+        r"Arithmetic: (bfloat16|float32; training takes about four times as long)",
         r"Memory: [\d.]+ of [\d.]+ GiB",
         r"GPU: \w+",
         r"Encoder: all-MiniLM-L6-v2, SHA-256 53aa51172d14",
@@ -55,6 +58,21 @@ def test_wrong_packages_fail(requirements, capsys, pin, line):
     printed = capsys.readouterr().out
     assert re.search(rf"^\[FAIL\] {line}", printed, re.MULTILINE)
     assert printed.endswith("1 problem(s) found.\n")
+
+
+@pytest.mark.parametrize(("native", "said"), [(True, "bfloat16"), (False, "float32; training")])
+def test_the_arithmetic_is_what_encoders_take(monkeypatch, native, said):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    ((ok, text),) = check.precision()
+    assert ok and text.startswith(f"Arithmetic: {said}")
+    encoder = load_encoder("minilm")
+    assert encoder.dtype == (torch.bfloat16 if native else torch.float32)
+
+
+def test_nothing_is_said_of_arithmetic_before_torch_is_installed(monkeypatch):
+    monkeypatch.setattr(check, "installed", lambda name: None)
+    assert list(check.precision()) == []
 
 
 def test_a_local_build_is_the_same_version(requirements, monkeypatch):

@@ -17,7 +17,7 @@ from dnalib.benchmark.grid import run_grid
 from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.neighborhoods import measure_neighbors
 from dnalib.benchmark.store import ResultStore
-from dnalib.benchmark.summary import main_runs, summarize
+from dnalib.benchmark.summary import main_runs, mean_costs, summarize
 from dnalib.benchmark.tables import (
     neighbors_markdown,
     own_data_markdown,
@@ -34,6 +34,7 @@ __all__ = [
     "key_of",
     "main",
     "main_runs",
+    "mean_costs",
     "measure_cell",
     "measure_neighbors",
     "neighbors_markdown",

@@ -88,7 +88,7 @@ def measure_cell(cell: Cell, settings: dict) -> dict:
 
 
 def describe_environment() -> dict:
-    """Return the code's version and git revision, the time, the packages and the hardware."""
+    """Return the code's version and git revision, the time, the packages, the hardware, and what it computes in."""
     hardware = environment.hardware()
     return {
         "dnalib": dnalib.__version__,
@@ -98,4 +98,5 @@ def describe_environment() -> dict:
         "threads": torch.get_num_threads(),
         **{name: environment.installed(name) for name in RECORDED_PACKAGES},
         **{name: hardware[name] for name in ("system", "processor", "cores", "memory_gib", "gpus")},
+        "arithmetic": environment.arithmetic(),
     }

@@ -10,6 +10,9 @@ import pandas as pd
 from dnalib.benchmark.cells import SCORES
 
 COSTS = ("seconds", "cpu_seconds")
+BEFORE_IT_WAS_RECORDED = "bfloat16"
+"""Arithmetic of the runs that do not name theirs: all were made on processors with bfloat16."""
+
 READINGS = ("ward", "inductive")
 """Scores of the same features in other ways, as `dnalib.benchmark.readings` says."""
 
@@ -26,11 +29,10 @@ def summarize(records: Sequence[dict]) -> pd.DataFrame:
     -------
     DataFrame
         Columns dataset, method, encoder, seeds; for each score, for each ``ward_`` score (k-means
-        from Ward's clusters) and ``inductive_`` score (centers from the training split) and for
-        wall and CPU seconds the mean and ``_sd``; the
-        highest ``peak_gib``; the mean neighbor precision before and after filtering at the first
-        and the last mining. Of each dataset, method and encoder the settings that most seeds were
-        run with, the newest among equals.
+        from Ward's clusters) and ``inductive_`` score (centers from the training split) the mean
+        and ``_sd``; what `mean_costs` returns; the mean neighbor precision before and after
+        filtering at the first and the last mining. Of each dataset, method and encoder the
+        settings that most seeds were run with, the newest among equals.
     """
     rows = []
     for names in dict.fromkeys(map(_row_of, records)):
@@ -83,12 +85,42 @@ def _means(records: list[dict]) -> dict[str, object]:
         if all(reading in record for record in records):  # early runs have none
             runs = runs.join(pd.DataFrame(list(runs[reading])).add_prefix(f"{reading}_"))
     read = [f"{reading}_{score}" for reading in READINGS for score in SCORES]
-    for column in (*SCORES, *read, *COSTS):
-        if column in runs:
-            row[column] = round(runs[column].mean(), 2)
-            row[f"{column}_sd"] = round(runs[column].std(ddof=1), 2)
-    row["peak_gib"] = runs["peak_gib"].max()
+    row |= _mean_and_sd(runs, [column for column in (*SCORES, *read) if column in runs])
+    row |= mean_costs(records)
     return row | (_neighbor_columns(runs["history"]) if runs["history"].iloc[0] else {})
+
+
+def mean_costs(records: Sequence[dict]) -> dict[str, object]:
+    """Return what runs of one method cost.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        Lines of a `ResultStore`. Those that were computed in float32 take several times as long
+        and are left out where others were computed in bfloat16.
+
+    Returns
+    -------
+    dict
+        For ``seconds`` and ``cpu_seconds`` the mean and ``_sd``; the highest ``peak_gib``; the
+        ``arithmetic`` of the runs that these are of.
+    """
+    by_arithmetic: dict[str, list[dict]] = {}
+    for record in records:
+        arithmetic = record["environment"].get("arithmetic", BEFORE_IT_WAS_RECORDED)
+        by_arithmetic.setdefault(arithmetic, []).append(record)
+    arithmetic = min(by_arithmetic)  # "bfloat16" before "float32"
+    runs = pd.DataFrame(by_arithmetic[arithmetic])
+    highest = {"peak_gib": runs["peak_gib"].max(), "arithmetic": arithmetic}
+    return _mean_and_sd(runs, COSTS) | highest
+
+
+def _mean_and_sd(runs: pd.DataFrame, columns: Sequence[str]) -> dict[str, float]:
+    row = {}
+    for column in columns:
+        row[column] = round(runs[column].mean(), 2)
+        row[f"{column}_sd"] = round(runs[column].std(ddof=1), 2)
+    return row
 
 
 def _neighbor_columns(histories: pd.Series) -> dict[str, float]:

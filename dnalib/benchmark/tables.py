@@ -36,7 +36,7 @@ def results_markdown(table: pd.DataFrame, published: pd.DataFrame) -> str:
             lines.append(f"| {dataset} | {row['method']}, published | {scores} | | | | | |")
         for row in ours.to_dict("records"):
             scores = " | ".join(_mean_and_spread(row, s) for s in (*SCORES, *OTHER_ACC))
-            cost = f"{row['cpu_seconds']:.0f} | {row['peak_gib']:.1f} | {len(row['seeds'].split())}"
+            cost = f"{_cpu_seconds(row)} | {row['peak_gib']:.1f} | {len(row['seeds'].split())}"
             lines.append(f"| {dataset} | **{_title(row)}, ours** | {scores} | {cost} |")
     return "\n".join(lines)
 
@@ -47,6 +47,12 @@ def _mean_and_spread(row: dict, column: str) -> str:
     if math.isnan(mean):
         return ""
     return f"{mean:.1f}" if math.isnan(spread) else f"{mean:.1f} ± {spread:.1f}"
+
+
+def _cpu_seconds(row: dict) -> str:
+    """Return the CPU seconds, marked where they must not be compared with those of other rows."""
+    mark = "" if row["arithmetic"] == "bfloat16" else f" ({row['arithmetic']})"
+    return f"{row['cpu_seconds']:.0f}{mark}"
 
 
 def _title(row: dict) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dnalib.encoders.cache import cached, content_key
 from dnalib.encoders.store import Batch, RaggedStore, length_buckets
+from dnalib.environment import arithmetic
 from dnalib.progress import progress_bar
+
+if TYPE_CHECKING:  # half of the time that importing dnalib would take, and most never needs it
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 ENCODING_BATCH = 128
 POOLINGS = ("mean", "cls")
@@ -38,7 +42,7 @@ class TextEncoder(nn.Module):
     max_length : int, default 64
         Word pieces kept of each text, special tokens included.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
-        Arithmetic of the layers; "auto" takes bfloat16 where the processor computes in it.
+        Of the layers' arithmetic; "auto" is `dnalib.environment.arithmetic`.
     digest : str, default ""
         What tells these weights from others; texts are cached on disk only with a digest.
 
@@ -220,10 +224,7 @@ def _is_bert_shaped(model: PreTrainedModel) -> bool:
 
 def _resolve_precision(precision: str) -> torch.dtype:
     _check_choice("precision", precision, ("auto", "bfloat16", "float32"))
-    if precision == "auto":
-        native = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
-        precision = "bfloat16" if native else "float32"
-    return getattr(torch, precision)
+    return getattr(torch, arithmetic() if precision == "auto" else precision)
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
