@@ -152,6 +152,7 @@ def test_a_failed_cell_is_named_and_what_it_printed_is_kept(tmp_path, capsys):
         (["-s", "epochs"], "benchmark: -s got 'epochs'; expected NAME=VALUE"),
         (["-s", "epoch=1"], "benchmark: setting 'epoch' is unknown: expected one of epochs,"),
         (["-s", "epochs=one"], "benchmark: epochs is 'one': expected 1 or more"),
+        (["-s", "compat=own"], "benchmark: compat is 'own': expected True, False or 'self'"),
         (["-s", "clip=inf"], "benchmark: clip is inf: expected a number above 0"),
         (["-s", "filters=label"], "benchmark: filters is 'label': expected a list with some of"),
         (["--scheduler", "tcp://x:1"], "benchmark: --executor dask and --scheduler ADDRESS go"),

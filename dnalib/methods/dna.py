@@ -55,10 +55,14 @@ class DNAObjective(CoarseCrossEntropy):
         return terms
 
     def _neighborhood_loss(self, step: Step) -> Tensor:
-        texts = step.indices.cpu().numpy()
-        if self.config.compat:
-            positives, self_index = released_positives(step.graph, texts), None
-        else:
-            positives, self_index = self._positives[texts], step.indices
-        positives = torch.from_numpy(positives).to(step.queries.device)
+        positives = torch.from_numpy(self._positives_of(step)).to(step.queries.device)
+        self_index = None if self.config.compat else step.indices
         return self.contrast(step.queries, step.bank, positives, self_index)
+
+    def _positives_of(self, step: Step) -> np.ndarray:
+        texts = step.indices.cpu().numpy()
+        if self.config.compat is True:
+            return released_positives(step.graph, texts)
+        if self.config.compat == "self":
+            return np.column_stack([texts, self._positives[texts]])
+        return self._positives[texts]

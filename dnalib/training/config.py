@@ -67,9 +67,10 @@ class TrainingConfig:
         leave parts of it out: zoom, turn, flip, jitter, gray.
     view_rate : float, optional
         Share of the tokens dropped or replaced, by default 0.15; strength of "crop", by default 1.
-    compat : bool, default False
-        Positives as the released code has them, faults included
-        (`dnalib.neighbors.released_positives`).
+    compat : bool or "self", default False
+        True: positives as the released code has them, faults included
+        (`dnalib.neighbors.released_positives`). "self": of these faults only that the query is
+        its own positive.
     """
 
     epochs: int = 8
@@ -88,7 +89,7 @@ class TrainingConfig:
     momentum: float = 0.99
     view: str = "drop"
     view_rate: float | None = None
-    compat: bool = False
+    compat: bool | str = False
 
     def __post_init__(self):
         if self.view_rate is None:
@@ -108,12 +109,13 @@ class TrainingConfig:
             self._check("k", Integral, lambda value: value >= 1, "a whole number, 1 or more")
         self._check("view", str, _is_view, SOME_VIEW)
         self._check("filters", list | tuple, _are_filters, SOME_FILTERS)
-        self._check("compat", bool, lambda value: True, "True or False")
+        self._check("compat", bool | str, _is_compat, "True, False or 'self'")
         object.__setattr__(self, "filters", tuple(self.filters))
 
     def _check(self, name: str, kind, holds: Callable[[object], bool], expected: str) -> None:
         value = getattr(self, name)
-        right_kind = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        is_number = kind in (Integral, Real)  # for which Python takes True and False as well
+        right_kind = isinstance(value, kind) and not (is_number and isinstance(value, bool))
         if not right_kind or not holds(value):
             raise ValueError(f"{name} is {value!r}: expected {expected}")
 
@@ -125,6 +127,10 @@ class TrainingConfig:
 def _is_view(text: str) -> bool:
     name, *left_out = text.split("-")
     return name in VIEWS and (name == "crop" or not left_out) and {*left_out} <= {*IMAGE_PARTS}
+
+
+def _is_compat(value: bool | str) -> bool:
+    return isinstance(value, bool) or value == "self"
 
 
 def _are_filters(values: list) -> bool:

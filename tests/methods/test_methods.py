@@ -122,6 +122,17 @@ def test_compat_uses_the_released_positives_and_keeps_self():
     assert torch.equal(objective(step)["dna"], expected)
 
 
+def test_compat_self_adds_the_query_itself_and_nothing_else():
+    batch = torch.tensor([7, 3, 12])
+    objective, step = make_step(TrainingConfig(k=6, m=2, compat="self"), batch)
+    weights = torch.zeros(3, 20)
+    for row, text in enumerate(batch.tolist()):
+        kept = step.graph.indices[text][step.graph.keep[text]]
+        weights[row, [text, *kept]] = 1 / (1 + len(kept))
+    logits = (step.queries @ step.bank.T / 0.07).log_softmax(1)  # over all keys, its own included
+    torch.testing.assert_close(objective(step)["dna"], -(weights * logits).sum(1).mean())
+
+
 def test_k_is_the_mean_size_of_a_fine_category_unless_given():
     data = make_texts(40)
     assert resolve_config(get_method("dna"), data, {}).k == 10
