@@ -49,7 +49,7 @@ def keep_outputs(notebook: Path, executed: Path) -> None:
             )
         cell.outputs = [_settled(output, cell.id) for output in _joined(made[cell.id].outputs)]
         cell.execution_count = made[cell.id].execution_count
-    ours.metadata["dnalib"] = {"outputs_of": source.source_sha256}
+    ours.metadata["dnalib"] = {"outputs_of": source.code_sha256}
     content = nbformat.writes(ours) + "\n"
     if len(content.encode()) > LARGEST:
         raise ValueError(
@@ -61,9 +61,9 @@ def keep_outputs(notebook: Path, executed: Path) -> None:
 
 
 def outputs_are_of(notebook: Notebook) -> bool:
-    """Say whether the outputs kept in a notebook belong to its source as it now stands."""
+    """Say whether the outputs kept in a notebook belong to its code as it now stands."""
     metadata = nbformat.read(notebook.path, as_version=4).metadata
-    return metadata.get("dnalib", {}).get("outputs_of") == notebook.source_sha256
+    return metadata.get("dnalib", {}).get("outputs_of") == notebook.code_sha256
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

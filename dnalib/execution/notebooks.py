@@ -44,6 +44,11 @@ class Notebook:
         return self.name.partition("_")[0]
 
     @property
+    def code_sha256(self) -> str:
+        """Digest of the code cells' sources, which alone decide the outputs."""
+        return _sha256(self.codes)
+
+    @property
     def slug(self) -> str:
         """The name without its number."""
         return self.name.partition("_")[2]
@@ -81,9 +86,12 @@ def read(path: Path) -> Notebook:
         sources = [(cell["cell_type"], source_of(cell)) for cell in cells]
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{path.name} is not a Jupyter notebook (version 4).") from None
-    digest = hashlib.sha256(json.dumps(sources).encode()).hexdigest()
     codes = tuple(source for kind, source in sources if kind == "code")
-    return Notebook(path, _title(sources, path), _parameters(cells, path.name), digest, codes)
+    return Notebook(path, _title(sources, path), _parameters(cells, path.name), _sha256(sources), codes)
+
+
+def _sha256(sources: Sequence) -> str:
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
 def source_of(cell: dict) -> str:

@@ -88,13 +88,14 @@ def test_what_differs_between_runs_is_left_out(tmp_path, one, other):
     assert "loss 1.03" in kept[0] or "<Styler>" in kept[0]
 
 
-def test_outputs_of_a_changed_source_are_stale(tmp_path):
+@pytest.mark.parametrize(("cell", "stale"), [(1, True), (0, False)], ids=["code", "prose"])
+def test_outputs_are_stale_once_code_is_changed(tmp_path, cell, stale):
     notebook = write(tmp_path / "01_a.ipynb", cells())
     keep_outputs(notebook, executed(tmp_path))
     changed = nbformat.read(notebook, as_version=4)
-    changed.cells[1].source = "y"
+    changed.cells[cell].source = "y"
     nbformat.write(changed, notebook)
-    assert not outputs_are_of(read(notebook))
+    assert outputs_are_of(read(notebook)) is not stale
 
 
 def test_outputs_of_another_source_are_refused(tmp_path):
