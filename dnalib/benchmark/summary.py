@@ -118,8 +118,8 @@ def mean_costs(records: Sequence[dict]) -> dict[str, object]:
 def _mean_and_sd(runs: pd.DataFrame, columns: Sequence[str]) -> dict[str, float]:
     row = {}
     for column in columns:
-        row[column] = round(runs[column].mean(), 2)
-        row[f"{column}_sd"] = round(runs[column].std(ddof=1), 2)
+        row[column] = round(runs[column].mean(), 6)  # shown with one digit: never rounded twice
+        row[f"{column}_sd"] = round(runs[column].std(ddof=1), 6)
     return row
 
 

@@ -81,8 +81,8 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
 
     The method "auto" does this with DNA. Once the number is settled, or from the beginning where
     it was given, DNA+ takes its place if categories hold `TEXTS_A_CATEGORY` and more on average:
-    smaller ones it learns less well (74.0 ACC on the example table, 14 texts a category, against
-    DNA's 78.1; true numbers, three seeds). By itself it finds whatever number it was told to expect
+    smaller ones it learns less well (a trial on the example table, 13 texts a category: 74.0 ACC
+    against DNA's 78.1; true numbers, three seeds). By itself it finds whatever number it was told to expect
     (116 for 120 on HWU64, which has 64), so that an interval keeps what DNA left open.
 
     Raises

@@ -1,4 +1,4 @@
-"""DNA+: a recipe of this project, from ingredients whose worth was measured one by one."""
+"""DNA+: a recipe of this project; section 8 of notebook 06 measures its ingredients one by one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class DNAPlusObjective(DOWNObjective):
     Before each epoch of the second half the bank is clustered inside every coarse class, whose
     share of the ``n_clusters`` is that of its texts; then each text's own center is its positive
     among all centers, as in prototypical contrastive learning. Neighbors say what is alike nearby;
-    centers add what belongs together at the other end of a category, where no neighbor list
-    reaches.
+    centers are meant to add what belongs together at the other end of a category, where no
+    neighbor list reaches; whether they do is open (results/variations).
 
     References
     ----------

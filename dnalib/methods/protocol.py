@@ -97,7 +97,7 @@ def run(
         As in `dnalib.encoders.TextEncoder`.
     evaluate_every : int, default 0
         Score the test split every so many epochs, for curves, by a k-means that starts from Ward's
-        clusters, which is steadier than the protocol's; 0 scores at the end only.
+        clusters and draws nothing; 0 scores at the end only.
     watch : callable, optional
         Called after every epoch with the unit features ``(n, d)`` of the training split as the
         encoder then stands, e.g. ``snapshots.append``.
