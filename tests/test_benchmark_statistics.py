@@ -24,18 +24,31 @@ def test_correctness_is_one_row_a_run():
 
 def test_bootstrap_interval_is_that_of_the_normal_approximation():
     rng = np.random.default_rng(0)
-    one, other = rng.random((3, 2000)) < 0.7, rng.random((3, 2000)) < 0.65
+    one, other = rng.random((60, 2000)) < 0.7, rng.random((60, 2000)) < 0.69
     found = paired_bootstrap(one, other)
     gaps = 100 * (one.astype(float) - other)
     assert found.mean == pytest.approx(gaps.mean())
-    # Texts and seeds are drawn: here all entries are independent, and so both add their variance.
+    # All entries are independent here, and so texts and seeds both add their variance.
     texts = gaps.mean(axis=0).var() / 2000
-    seeds = gaps.mean(axis=1).var() / 3
-    crossed = gaps.var() / gaps.size
-    width = 2 * 1.96 * np.sqrt(texts + seeds + crossed)
-    assert found.high - found.low == pytest.approx(width, rel=0.15)
+    seeds = gaps.mean(axis=1).var(ddof=1) / 60
+    width = 2 * 1.96 * np.sqrt(texts + seeds)
+    assert found.high - found.low == pytest.approx(width, rel=0.05)
     assert found.low < found.mean < found.high
-    assert found.p < 0.01
+
+
+def test_the_interval_holds_95_percent_however_few_the_seeds():
+    rng = np.random.default_rng(0)
+    other, covered = np.broadcast_to(np.arange(1000) < 500, (3, 1000)), 0
+    for shares in 0.5 + 0.1 * rng.normal(size=(150, 3)):  # the spread is nearly all the seeds'
+        found = paired_bootstrap(np.arange(1000) < 1000 * shares[:, None], other, draws=200)
+        covered += found.low <= 0 <= found.high
+    assert 0.9 <= covered / 150 <= 0.99
+
+
+def test_of_one_seed_the_interval_speaks_of_texts_alone():
+    one, other = np.arange(1000)[None] < 600, np.arange(1000)[None] < 500
+    found = paired_bootstrap(one, other)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 100 * np.sqrt(0.1 * 0.9 / 1000), rel=0.05)
 
 
 def test_a_method_compared_with_itself_differs_by_nothing():

@@ -38,7 +38,8 @@ def read_clusters(dataset: CoarseDataset, run: Run) -> dict[str, object]:
         Ward's clusters; ``inductive``, the same where the centers are found on the training split
         and test texts go to the nearest; ``counted``, the same as the protocol's with ``n``, the
         number of clusters that the training features of each coarse class seem to have, in place
-        of the true number.
+        of the true number. Training knew it all the same: ``k`` and the number of centers that
+        some methods look for are made of it.
     """
     fine = dataset.test.fine
     clusters = kmeans(run.test_features, dataset.n_fine, seed=run.seed).labels
@@ -61,7 +62,7 @@ def _score_by_training_centers(dataset: CoarseDataset, run: Run) -> dict[str, fl
 
 
 def _score_with_counted(dataset: CoarseDataset, run: Run) -> dict[str, float]:
-    """Score as the protocol does, without the true number; its rule is the estimator's."""
+    """Score as the protocol does, by a number counted on the features; its rule is the estimator's."""
     rule = "silhouette" if len(run.history) else "communities"
     coarse = dataset.train.coarse
     n = sum(
