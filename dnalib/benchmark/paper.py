@@ -19,8 +19,7 @@ COMMON = {
     "m": 5,
     "rank_epochs": 1,
     "view": "replace",
-    # A quarter of the tokens is chosen, and nine tenths of these change.
-    "view_rate": 0.225,
+    "view_rate": 0.25,
 }
 
 

@@ -66,7 +66,8 @@ class TrainingConfig:
         (`dnalib.training.images.augment`); ``"crop-zoom"``, ``"crop-jitter-gray"`` and so on
         leave parts of it out: zoom, turn, flip, jitter, gray.
     view_rate : float, optional
-        Share of the tokens dropped or replaced, by default 0.15; strength of "crop", by default 1.
+        Share of the tokens dropped, by default 0.15; for "replace" that of the tokens chosen,
+        nine tenths of which change; strength of "crop", by default 1.
     compat : bool or "self", default False
         True: positives as the released code has them, faults included
         (`dnalib.neighbors.released_positives`). "self": of these faults only that the query is
