@@ -36,6 +36,7 @@ from dnalib.benchmark.tables import (
     write_table,
 )
 from dnalib.files import atomic_path
+from dnalib.methods import get_method
 from dnalib.running.arguments import (
     REFUSED,
     Parser,
@@ -98,7 +99,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add(
         "--paper",
         action="store_true",
-        help="the paper's settings: all layers, 30 epochs, k and lengths by dataset; for a GPU",
+        help="the paper's settings: all layers, 30 epochs, k and lengths by dataset, but a method's "
+        "own temperature, momentum and view; for a GPU",
     )
     add("--epochs", type=count, metavar="N", help="in place of each method's own")
     add(
@@ -163,26 +165,21 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _grids(asked: argparse.Namespace) -> list[Planned]:
-    """Return what the options ask for; the paper's settings differ between datasets."""
+    """Return what the options ask for; the paper's settings differ by dataset and by method."""
     settings = assignments(asked.settings, "-s")
     if asked.epochs:
         settings["epochs"] = asked.epochs
     if not asked.paper:
-        return [Planned(_cells(asked, asked.datasets, DEFAULT_ENCODER), settings)]
+        cells = product(asked.datasets, asked.methods, asked.seeds)
+        encoder = asked.encoder or DEFAULT_ENCODER
+        return [Planned([Cell(*named, encoder) for named in cells], settings)]
     grids = []
-    for dataset in asked.datasets:
+    for dataset, method in product(asked.datasets, asked.methods):
         paper = paper_setting(dataset)
-        shape = {"trainable_layers": PAPER_LAYERS, "max_length": paper.max_length}
-        cells = _cells(asked, [dataset], PAPER_ENCODER, **shape)
-        grids.append(Planned(cells, paper.settings() | settings))
+        shape = (asked.encoder or PAPER_ENCODER, PAPER_LAYERS, paper.max_length)
+        cells = [Cell(dataset, method, seed, *shape) for seed in asked.seeds]
+        grids.append(Planned(cells, paper.settings(get_method(method)) | settings))
     return grids
-
-
-def _cells(asked: argparse.Namespace, names: Sequence[str], encoder: str, **shape) -> list[Cell]:
-    return [
-        Cell(dataset, method, seed, asked.encoder or encoder, **shape)
-        for dataset, method, seed in product(names, asked.methods, asked.seeds)
-    ]
 
 
 def _executor(

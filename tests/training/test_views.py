@@ -5,6 +5,7 @@ import torch
 
 from dnalib.benchmark.paper import PAPER
 from dnalib.encoders import Batch, VectorEncoder, load_encoder
+from dnalib.methods import get_method
 from dnalib.training.views import close_ranks, drop, make_view
 from tests.helpers import make_texts, make_tiny_bert
 
@@ -53,7 +54,7 @@ def test_replacement_changes_the_papers_share_and_no_special_token(encoder, monk
     store = encoder.tokenize(make_texts(400).train.inputs)
     indices = torch.arange(400)
     before = store.batch(indices)
-    rate = PAPER["clinc150"].settings()["view_rate"]
+    rate = PAPER["clinc150"].settings(get_method("dna"))["view_rate"]
     after = make_view("replace", rate, encoder)(store, indices, torch.Generator().manual_seed(0))
     special = torch.isin(before.values, torch.tensor(encoder.tokenizer.all_special_ids))
     assert torch.equal(before.values[special], after.values[special])
