@@ -34,7 +34,9 @@ class HierarchicalDNAObjective(DNAObjective):
         self.hierarchy = HIERLoss(BALL_DIMENSIONS, N_PROXIES, draws=DRAWS, seed=task.seed)
 
     def forward(self, step: Step) -> dict[str, Tensor]:
-        """Return the terms of DNA and ``hier``."""
+        """Return the terms of DNA and, after pretraining, ``hier``."""
+        if self._pretraining:
+            return super().forward(step)
         points = to_ball(self.projection(step.features))
         hier = self.hierarchy(points, step.coarse)
         return super().forward(step) | {"hier": WEIGHT * hier}

@@ -43,7 +43,8 @@ class TrainingConfig:
     clip : float, default 1.0
         Largest norm of the gradient.
     pretrain_epochs : int, default 0
-        Of the epochs, how many first ones use the coarse cross-entropy alone.
+        Of the epochs, how many first ones use the coarse cross-entropy alone; of methods that are
+        built on DNA only.
     coarse_weight : float, default 1.0
         Weight of the coarse cross-entropy beside the method's own loss.
     k : int or None, default None
