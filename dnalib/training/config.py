@@ -49,7 +49,8 @@ class TrainingConfig:
         Weight of the coarse cross-entropy beside the method's own loss.
     k : int or None, default None
         Neighbors retrieved. None: the mean size of a fine category, ``n / n_fine``, which gives
-        the paper's own 120 on CLINC150 and 250 on WOS.
+        the paper's own 120 on CLINC150, but about 246 on WOS and 140 on HWU64, where it has 250 and
+        120.
     filters : tuple of str, default ("label", "reciprocal", "rank")
         Filters of `dnalib.neighbors` that every mining applies, but see ``rank_epochs``.
     m : int, default 5
