@@ -12,6 +12,7 @@ from dnalib import benchmark, datasets
 from dnalib.benchmark import Cell, ResultStore, command, grid, key_of, measure_cell, neighborhoods
 from dnalib.benchmark import main_runs, run_grid, summarize
 from dnalib.benchmark.paper import PAPER
+from dnalib.benchmark.plan import Planned
 from dnalib.benchmark.tables import refresh
 from dnalib.methods import get_method, resolve_config, run
 from dnalib.training import TrainingConfig
@@ -230,9 +231,10 @@ def test_one_seed_has_no_spread_and_early_runs_have_no_inductive_score(tmp_path,
 
 def test_the_paper_has_a_grid_of_its_own_for_every_dataset(tmp_path, tiny_grid, monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(command, "resolve", lambda cells, settings: None)  # k suits no tiny set
+    # k suits no tiny set
+    monkeypatch.setattr(command, "resolve", lambda cells, settings, load: (cells, settings))
     monkeypatch.setattr(
-        command, "run_grid", lambda cells, store, **rest: asked.append((cells, rest)) or {}
+        command, "run_entries", lambda entries, store, **rest: asked.append(entries) or {}
     )
     common = ["--paper", "--methods", "dna", "--seeds", "0", "--results", str(tmp_path)]
     assert benchmark.main([*common, "--datasets", "hwu64", "clinc150", "-s", "m=4"]) == 0
@@ -249,6 +251,15 @@ def papers(method, *options, dataset="clinc150"):
     asked = command._parse(["--paper", "--datasets", dataset, "--methods", method, *options])
     (planned,) = command._grids(asked)
     return resolve_config(get_method(method), make_texts(400), planned.settings)
+
+
+def test_a_dataset_is_loaded_once_for_all_grids(tiny_grid, monkeypatch):
+    loaded, load = [], datasets.load
+    monkeypatch.setattr(datasets, "load", lambda name: loaded.append(name) or load(name))
+    cells = [Cell(name, "dna", 0) for name in "ab"]
+    grids = [Planned(cells, {"epochs": epochs}) for epochs in (1, 2)]
+    configs = [[entry.config.epochs for entry in entries] for entries in command._resolve(grids)]
+    assert configs == [[1, 1], [2, 2]] and loaded == ["a", "b"]
 
 
 def test_a_methods_own_settings_win_over_the_papers_and_the_command_line_over_both():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import re
 import sys
@@ -17,7 +18,7 @@ import pandas as pd
 from dnalib import datasets, environment
 from dnalib.benchmark.cells import Cell
 from dnalib.benchmark.cluster import OnCluster
-from dnalib.benchmark.grid import resolve, run_grid
+from dnalib.benchmark.grid import Entry, resolve, run_entries
 from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.labels import write_labels
 from dnalib.benchmark.neighborhoods import measure_neighbors
@@ -141,19 +142,16 @@ def _refresh(asked: argparse.Namespace) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     grids = read_plan(asked.plan) if asked.plan else _grids(asked)
-    for grid in grids:  # a mistake in the last is told before the first is run
-        resolve(grid.cells, grid.settings)
+    resolved = _resolve(grids)  # a mistake in the last is told before the first is run
     stop = threading.Event()
     failures = {}
     with ExitStack() as stack:
         measure, jobs = _executor(asked, stop, stack)
-        for number, grid in enumerate(grids, 1):
+        for number, (grid, entries) in enumerate(zip(grids, resolved, strict=True), 1):
             if len(grids) > 1:
                 print(f"grid {number} of {len(grids)}: {grid}", flush=True)
             store = ResultStore(asked.results / grid.folder / "runs.jsonl")
-            failed = run_grid(
-                grid.cells, store, measure=measure, jobs=jobs, stop=stop, **grid.settings
-            )
+            failed = run_entries(entries, store, measure=measure, jobs=jobs, stop=stop)
             failures |= {f"{cell}{grid.changes}": failure for cell, failure in failed.items()}
     if ResultStore(asked.results / "runs.jsonl").records():  # else there is nothing to show
         lengths = _lengths(cell for grid in grids for cell in grid.cells)
@@ -180,6 +178,12 @@ def _grids(asked: argparse.Namespace) -> list[Planned]:
         cells = [Cell(dataset, method, seed, *shape) for seed in asked.seeds]
         grids.append(Planned(cells, paper.settings(get_method(method)) | settings))
     return grids
+
+
+def _resolve(grids: list[Planned]) -> list[list[Entry]]:
+    """Return the cells of each grid with their settings; every dataset is loaded once."""
+    load = functools.cache(datasets.load)
+    return [resolve(grid.cells, grid.settings, load) for grid in grids]
 
 
 def _executor(
