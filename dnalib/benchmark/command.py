@@ -100,8 +100,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add(
         "--paper",
         action="store_true",
-        help="the paper's settings: all layers, 30 epochs, k and lengths by dataset, but a method's "
-        "own temperature, momentum and view; for a GPU",
+        help="the paper's settings: all layers, 30 epochs, k and lengths by dataset, but a "
+        "method's own temperature, momentum and view; for a GPU",
     )
     add("--epochs", type=count, metavar="N", help="in place of each method's own")
     add(

@@ -23,11 +23,11 @@ class DNAPlusObjective(DOWNObjective):
     """DNA's filters, DOWN's weights by rank, and in the second half of the epochs also centers.
 
     Ranks are places in the list as retrieved, so that a filter leaves gaps and moves nobody up.
-    Before each epoch of the second half, those of pretraining left out, the bank is clustered inside
-    every coarse class, whose share of the ``n_clusters`` is that of its texts; then each text's own
-    center is its positive among all centers, as in prototypical contrastive learning. Neighbors say what is alike nearby;
-    centers are meant to add what belongs together at the other end of a category, where no
-    neighbor list reaches; whether they do is open (results/variations).
+    Before each epoch of the second half, those of pretraining left out, the bank is clustered
+    inside every coarse class, whose share of the ``n_clusters`` is that of its texts; then each
+    text's own center is its positive among all centers, as in prototypical contrastive learning.
+    Neighbors say what is alike nearby; centers are meant to add what belongs together at the other
+    end of a category, where no neighbor list reaches; whether they do is open (results/variations).
 
     References
     ----------

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from torch import Tensor, nn
 
 from dnalib.encoders import Store

@@ -97,10 +97,12 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.bank: Tensor | None = None
         self.graph: NeighborGraph | None = None
-        self.run = ""
+        self.fingerprint = ""
         if checkpoint_path is not None:
             labels = self.coarse.numpy()
-            self.run = checkpoint.fingerprint(config, seed, store, labels, encoder, objective)
+            self.fingerprint = checkpoint.fingerprint(
+                config, seed, store, labels, encoder, objective
+            )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -231,7 +233,7 @@ class Trainer:
         if self.checkpoint_path is None or not self.team.is_first:
             return
         state = {
-            "run": self.run,
+            "run": self.fingerprint,
             "history": self.history,
             "encoder": _state_without_frozen(self.encoder),
             "objective": _state_without_frozen(self.objective),
@@ -247,7 +249,8 @@ class Trainer:
     def _resume(self) -> None:
         if self.checkpoint_path is None:
             return
-        state = self.team.from_first(lambda: checkpoint.load(self.checkpoint_path, self.run))
+        path, run = self.checkpoint_path, self.fingerprint
+        state = self.team.from_first(lambda: checkpoint.load(path, run))
         if state is None:
             return
         self.history = state["history"]
