@@ -12,6 +12,7 @@ from dnalib import benchmark, datasets
 from dnalib.benchmark import Cell, ResultStore, command, grid, key_of, measure_cell, neighborhoods
 from dnalib.benchmark import main_runs, run_grid, summarize
 from dnalib.benchmark.paper import PAPER
+from dnalib.benchmark.plan import Planned
 from dnalib.benchmark.tables import refresh
 from dnalib.methods import get_method, resolve_config, run
 from dnalib.training import TrainingConfig
@@ -230,9 +231,10 @@ def test_one_seed_has_no_spread_and_early_runs_have_no_inductive_score(tmp_path,
 
 def test_the_paper_has_a_grid_of_its_own_for_every_dataset(tmp_path, tiny_grid, monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(command, "resolve", lambda cells, settings: None)  # k suits no tiny set
+    # k suits no tiny set
+    monkeypatch.setattr(command, "resolve", lambda cells, settings, load: (cells, settings))
     monkeypatch.setattr(
-        command, "run_grid", lambda cells, store, **rest: asked.append((cells, rest)) or {}
+        command, "run_entries", lambda entries, store, **rest: asked.append(entries) or {}
     )
     common = ["--paper", "--methods", "dna", "--seeds", "0", "--results", str(tmp_path)]
     assert benchmark.main([*common, "--datasets", "hwu64", "clinc150", "-s", "m=4"]) == 0
@@ -244,10 +246,49 @@ def test_the_paper_has_a_grid_of_its_own_for_every_dataset(tmp_path, tiny_grid, 
     assert "expected one of clinc150, wos, hwu64" in capsys.readouterr().err
 
 
+def papers(method, *options, dataset="clinc150"):
+    """Return the settings that ``--paper`` trains a method with."""
+    asked = command._parse(["--paper", "--datasets", dataset, "--methods", method, *options])
+    (planned,) = command._grids(asked)
+    return resolve_config(get_method(method), make_texts(400), planned.settings)
+
+
+def test_a_dataset_is_loaded_once_for_all_grids(tiny_grid, monkeypatch):
+    loaded, load = [], datasets.load
+    monkeypatch.setattr(datasets, "load", lambda name: loaded.append(name) or load(name))
+    cells = [Cell(name, "dna", 0) for name in "ab"]
+    grids = [Planned(cells, {"epochs": epochs}) for epochs in (1, 2)]
+    configs = [[entry.config.epochs for entry in entries] for entries in command._resolve(grids)]
+    assert configs == [[1, 1], [2, 2]] and loaded == ["a", "b"]
+
+
+def test_a_methods_own_settings_win_over_the_papers_and_the_command_line_over_both():
+    dna, idfd, simcse = (papers(method) for method in ("dna", "idfd", "simcse"))
+    assert (dna.temperature, dna.momentum, dna.view) == (0.07, 0.99, "replace")
+    assert (simcse.temperature, simcse.view, simcse.learning_rate) == (0.05, "none", 5e-5)
+    assert (idfd.temperature, idfd.view, idfd.view_rate) == (1.0, "replace", 0.25)
+    assert papers("down").filters == () and papers("dna-plus").epochs == 30
+    assert papers("idfd", "-s", "temperature=0.5").temperature == 0.5
+    assert papers("down", "--epochs", "12").epochs == 12
+
+
+def test_what_does_not_pretrain_has_the_papers_epochs_without_it():
+    assert [papers(method).pretrain_epochs for method in ("dna", "star", "dna-hier")] == [10] * 3
+    assert [papers(method).pretrain_epochs for method in ("coarse-ce", "proxy-anchor")] == [0] * 2
+
+
+def test_the_paper_has_no_settings_for_what_needs_stored_states(tmp_path, capsys):
+    arguments = ["--paper", "--datasets", "clinc150", "--methods", "dna", "wscl", "--results"]
+    assert benchmark.main([*arguments, str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("benchmark: --paper was asked for 'wscl', which needs the stored")
+    assert error.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
 def test_the_papers_settings_train_a_tiny_bert(tmp_path, monkeypatch):
     monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
     bert = str(make_tiny_bert(tmp_path / "bert"))
-    settings = PAPER["clinc150"].settings() | {
+    settings = PAPER["clinc150"].settings(get_method("dna")) | {
         "epochs": 3, "pretrain_epochs": 1, "batch_size": 8, "k": 5, "m": 1,
     }  # fmt: skip
     result = run(make_texts(40), "dna", encoder=bert, trainable_layers="all", max_length=30, **settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import re
 import sys
@@ -17,7 +18,7 @@ import pandas as pd
 from dnalib import datasets, environment
 from dnalib.benchmark.cells import Cell
 from dnalib.benchmark.cluster import OnCluster
-from dnalib.benchmark.grid import resolve, run_grid
+from dnalib.benchmark.grid import Entry, resolve, run_entries
 from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.labels import write_labels
 from dnalib.benchmark.neighborhoods import measure_neighbors
@@ -36,6 +37,7 @@ from dnalib.benchmark.tables import (
     write_table,
 )
 from dnalib.files import atomic_path
+from dnalib.methods import get_method
 from dnalib.running.arguments import (
     REFUSED,
     Parser,
@@ -98,7 +100,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add(
         "--paper",
         action="store_true",
-        help="the paper's settings: all layers, 30 epochs, k and lengths by dataset; for a GPU",
+        help="the paper's settings: all layers, 30 epochs, k and lengths by dataset, but a "
+        "method's own temperature, momentum and view; for a GPU",
     )
     add("--epochs", type=count, metavar="N", help="in place of each method's own")
     add(
@@ -139,19 +142,16 @@ def _refresh(asked: argparse.Namespace) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     grids = read_plan(asked.plan) if asked.plan else _grids(asked)
-    for grid in grids:  # a mistake in the last is told before the first is run
-        resolve(grid.cells, grid.settings)
+    resolved = _resolve(grids)  # a mistake in the last is told before the first is run
     stop = threading.Event()
     failures = {}
     with ExitStack() as stack:
         measure, jobs = _executor(asked, stop, stack)
-        for number, grid in enumerate(grids, 1):
+        for number, (grid, entries) in enumerate(zip(grids, resolved, strict=True), 1):
             if len(grids) > 1:
                 print(f"grid {number} of {len(grids)}: {grid}", flush=True)
             store = ResultStore(asked.results / grid.folder / "runs.jsonl")
-            failed = run_grid(
-                grid.cells, store, measure=measure, jobs=jobs, stop=stop, **grid.settings
-            )
+            failed = run_entries(entries, store, measure=measure, jobs=jobs, stop=stop)
             failures |= {f"{cell}{grid.changes}": failure for cell, failure in failed.items()}
     if ResultStore(asked.results / "runs.jsonl").records():  # else there is nothing to show
         lengths = _lengths(cell for grid in grids for cell in grid.cells)
@@ -163,26 +163,27 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _grids(asked: argparse.Namespace) -> list[Planned]:
-    """Return what the options ask for; the paper's settings differ between datasets."""
+    """Return what the options ask for; the paper's settings differ by dataset and by method."""
     settings = assignments(asked.settings, "-s")
     if asked.epochs:
         settings["epochs"] = asked.epochs
     if not asked.paper:
-        return [Planned(_cells(asked, asked.datasets, DEFAULT_ENCODER), settings)]
+        cells = product(asked.datasets, asked.methods, asked.seeds)
+        encoder = asked.encoder or DEFAULT_ENCODER
+        return [Planned([Cell(*named, encoder) for named in cells], settings)]
     grids = []
-    for dataset in asked.datasets:
+    for dataset, method in product(asked.datasets, asked.methods):
         paper = paper_setting(dataset)
-        shape = {"trainable_layers": PAPER_LAYERS, "max_length": paper.max_length}
-        cells = _cells(asked, [dataset], PAPER_ENCODER, **shape)
-        grids.append(Planned(cells, paper.settings() | settings))
+        shape = (asked.encoder or PAPER_ENCODER, PAPER_LAYERS, paper.max_length)
+        cells = [Cell(dataset, method, seed, *shape) for seed in asked.seeds]
+        grids.append(Planned(cells, paper.settings(get_method(method)) | settings))
     return grids
 
 
-def _cells(asked: argparse.Namespace, names: Sequence[str], encoder: str, **shape) -> list[Cell]:
-    return [
-        Cell(dataset, method, seed, asked.encoder or encoder, **shape)
-        for dataset, method, seed in product(names, asked.methods, asked.seeds)
-    ]
+def _resolve(grids: list[Planned]) -> list[list[Entry]]:
+    """Return the cells of each grid with their settings; every dataset is loaded once."""
+    load = functools.cache(datasets.load)
+    return [resolve(grid.cells, grid.settings, load) for grid in grids]
 
 
 def _executor(

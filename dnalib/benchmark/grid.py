@@ -14,15 +14,26 @@ from dnalib.benchmark.cells import SCORES, Cell, key_of
 from dnalib.benchmark.isolation import Apart, CellFailed
 from dnalib.benchmark.progress import HEARTBEAT_SECONDS, Progress
 from dnalib.benchmark.store import ResultStore
+from dnalib.datasets import CoarseDataset
 from dnalib.methods import get_method, resolve_config
 from dnalib.training import TrainingConfig
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell with its resolved settings, and the key that tells its result from every other."""
+    """A cell with its resolved settings, and the key that tells its result from every other.
+
+    Attributes
+    ----------
+    cell : Cell
+    settings : dict
+        What was asked for.
+    config : TrainingConfig
+        What came of it, the method's own settings included.
+    """
 
     cell: Cell
+    settings: dict
     config: TrainingConfig
 
     @property
@@ -30,8 +41,18 @@ class Entry:
         return key_of(self.cell, self.config.to_dict())
 
 
-def resolve(cells: Iterable[Cell], settings: dict) -> list[Entry]:
+def resolve(
+    cells: Iterable[Cell], settings: dict, load: Callable[[str], CoarseDataset] | None = None
+) -> list[Entry]:
     """Return each cell once, with its method's settings and `settings` over them.
+
+    Parameters
+    ----------
+    cells : iterable of Cell
+    settings : dict
+        Fields of `dnalib.training.TrainingConfig`.
+    load : callable, optional
+        Loads a dataset by name; one that remembers, for several grids over the same datasets.
 
     Raises
     ------
@@ -40,9 +61,9 @@ def resolve(cells: Iterable[Cell], settings: dict) -> list[Entry]:
     FileNotFoundError
         When a dataset is not to be had.
     """
-    load = functools.cache(datasets.load)
+    load = load or functools.cache(datasets.load)
     return [
-        Entry(cell, resolve_config(get_method(cell.method), load(cell.dataset), settings))
+        Entry(cell, settings, resolve_config(get_method(cell.method), load(cell.dataset), settings))
         for cell in dict.fromkeys(cells)
     ]
 
@@ -87,7 +108,18 @@ def run_grid(
     """
     stop = stop or threading.Event()
     measure = measure or Apart(threads=max(1, environment.cores() // jobs), stop=stop.is_set)
-    entries = resolve(cells, settings)
+    return run_entries(resolve(cells, settings), store, measure=measure, jobs=jobs, stop=stop)
+
+
+def run_entries(
+    entries: list[Entry],
+    store: ResultStore,
+    *,
+    measure: Callable[[Cell, dict], dict],
+    jobs: int,
+    stop: threading.Event,
+) -> dict[Cell, CellFailed]:
+    """Run what `resolve` returned, as `run_grid` does."""
     records = store.records()
     there = {record["key"] for record in records}
     todo = [entry for entry in entries if entry.key not in there]
@@ -101,7 +133,7 @@ def run_grid(
             return
         progress.start(entry.cell)
         try:
-            record = {"key": entry.key, **measure(entry.cell, settings)}
+            record = {"key": entry.key, **measure(entry.cell, entry.settings)}
         except CellFailed as failure:
             failures[entry.cell] = failure
             progress.end(entry.cell, str(failure), done=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dnalib.methods import Method
+
 ENCODER = "bert-base-uncased"
 LAYERS = "all"
 PRETRAINING, TRAINING = 10, 20
@@ -11,7 +13,6 @@ PRETRAINING, TRAINING = 10, 20
 
 COMMON = {
     "epochs": PRETRAINING + TRAINING,
-    "pretrain_epochs": PRETRAINING,
     "batch_size": 64,
     "learning_rate": 5e-5,
     "temperature": 0.07,
@@ -19,8 +20,7 @@ COMMON = {
     "m": 5,
     "rank_epochs": 1,
     "view": "replace",
-    # A quarter of the tokens is chosen, and nine tenths of these change.
-    "view_rate": 0.225,
+    "view_rate": 0.25,
 }
 
 
@@ -39,9 +39,24 @@ class PaperSetting:
     k: int
     max_length: int
 
-    def settings(self) -> dict[str, object]:
-        """Return the fields of `dnalib.training.TrainingConfig`."""
-        return {**COMMON, "k": self.k}
+    def settings(self, method: Method) -> dict[str, object]:
+        """Return the fields of `dnalib.training.TrainingConfig`, a method's own over the common.
+
+        Raises
+        ------
+        ValueError
+            If the method cannot be trained so.
+        """
+        if method.declares("needs_states"):
+            raise ValueError(
+                f"--paper was asked for {method.name!r}, which needs the stored states below the "
+                "trained layers: expected another method, since --paper trains all layers; run it "
+                "without --paper"
+            )
+        # A method's own number of epochs was chosen for two layers of MiniLM.
+        own = {name: value for name, value in method.settings.items() if name != "epochs"}
+        pretraining = {"pretrain_epochs": PRETRAINING} if method.declares("pretrains") else {}
+        return {**COMMON, **pretraining, **own, "k": self.k}
 
 
 PAPER = {

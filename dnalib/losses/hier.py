@@ -53,8 +53,10 @@ class HIERLoss(nn.Module):
     -----
     A regularizer: add it to a metric loss (the paper's weights are 1 and 0.5).
 
-    Two things are not as released: k = i is excluded, and a proxy is never an ancestor of itself.
-    A neighbor that is one in one direction only may be k, as there.
+    Three things are not as released: k = i is excluded, a proxy is never an ancestor of itself, and
+    the gradients of proxies are those of the formula, without the Riemannian scaling of `to_ball`
+    (that of the points is up to whoever maps them). A neighbor that is one in one direction only
+    may be k, as there.
 
     *Relations*: no other loss here has learned points besides the data; the released code's
     metric losses are in pytorch-metric-learning.

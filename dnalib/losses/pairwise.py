@@ -85,7 +85,7 @@ def same_by_share(features: Tensor, of_pairs: float) -> Tensor:
     share("of_pairs", of_pairs)
     unit = normalize(features)
     b = len(unit)
-    rows, columns = torch.triu_indices(b, b, 1)
+    rows, columns = torch.triu_indices(b, b, 1, device=features.device)
     alike = (unit @ unit.T)[rows, columns].topk(round(of_pairs * len(rows))).indices
     same = torch.eye(b, dtype=torch.bool, device=features.device)
     same[rows[alike], columns[alike]] = True

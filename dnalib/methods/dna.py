@@ -27,6 +27,7 @@ class DNAObjective(CoarseCrossEntropy):
 
     needs_keys = True
     needs_neighbors = True
+    pretrains = True
     term = "dna"
 
     def __init__(self, task: Task, config: TrainingConfig):

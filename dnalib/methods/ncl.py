@@ -30,8 +30,9 @@ class NCLObjective(Objective):
 
     The two contrasts begin with the second epoch, hard negatives with the fourth, as in the
     released code. Not as there: the ramp of the consistency lasts a quarter of the epochs, as 50
-    of 200 do; a queue holds at most a quarter of the inputs, so that hardly any meets itself in
-    it; all that the encoder trains is trained; and see ``same_above``.
+    of 200 do; a queue holds at most as many rows as a quarter of the inputs, which is half of the
+    rows of its kind where half are known, so that about one query in eight meets its own feature of
+    the epoch before in it; all that the encoder trains is trained; and see ``same_above``.
 
     Parameters
     ----------

@@ -23,11 +23,11 @@ class DNAPlusObjective(DOWNObjective):
     """DNA's filters, DOWN's weights by rank, and in the second half of the epochs also centers.
 
     Ranks are places in the list as retrieved, so that a filter leaves gaps and moves nobody up.
-    Before each epoch of the second half the bank is clustered inside every coarse class, whose
-    share of the ``n_clusters`` is that of its texts; then each text's own center is its positive
-    among all centers, as in prototypical contrastive learning. Neighbors say what is alike nearby;
-    centers are meant to add what belongs together at the other end of a category, where no
-    neighbor list reaches; whether they do is open (results/variations).
+    Before each epoch of the second half, those of pretraining left out, the bank is clustered
+    inside every coarse class, whose share of the ``n_clusters`` is that of its texts; then each
+    text's own center is its positive among all centers, as in prototypical contrastive learning.
+    Neighbors say what is alike nearby; centers are meant to add what belongs together at the other
+    end of a category, where no neighbor list reaches; whether they do is open (results/variations).
 
     References
     ----------
@@ -44,8 +44,8 @@ class DNAPlusObjective(DOWNObjective):
         self._own: Tensor | None = None
 
     def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph:
-        """Retrieve and filter this epoch's neighbors; in the second half find clusters as well."""
-        if 2 * epoch >= self.config.epochs:
+        """Retrieve and filter neighbors; in the second half, after pretraining, also cluster."""
+        if 2 * epoch >= self.config.epochs and epoch >= self.config.pretrain_epochs:
             found = cluster_within(bank, coarse, self.n_clusters, n_init=STARTS, start="auto")
             device = self.head[-1].weight.device
             centers = torch.from_numpy(found.centers).to(device, torch.float32)

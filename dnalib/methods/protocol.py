@@ -187,6 +187,11 @@ def resolve_config(method: Method, dataset: CoarseDataset, settings: dict) -> Tr
         if name not in known:
             raise ValueError(f"setting {name!r} is unknown: expected one of {', '.join(known)}")
     config = TrainingConfig(**{**method.settings, **settings})
+    if config.pretrain_epochs and not method.declares("pretrains"):
+        raise ValueError(
+            f"pretrain_epochs is {config.pretrain_epochs} but method {method.name!r} does not "
+            "pretrain: expected 0; leave it out"
+        )
     n = len(dataset.train)
     if config.k is None:
         return replace(config, k=max(1, min(round(n / number_of_categories(dataset)), n - 1)))

@@ -47,6 +47,11 @@ class Method:
     objective: Callable[[Task, TrainingConfig], Objective] | None
     settings: Mapping[str, object] = field(default_factory=dict)
 
+    def declares(self, attribute: str) -> bool:
+        """Return whether the objective's class sets ``attribute`` of `Objective`: ``pretrains``."""
+        made = self.objective.func if isinstance(self.objective, partial) else self.objective
+        return bool(getattr(made, attribute, False))
+
 
 METHODS: dict[str, Method] = {
     method.name: method

@@ -32,6 +32,7 @@ class WSCLObjective(Objective):
     """
 
     needs_keys = True
+    needs_states = True
 
     SHALLOW = 0.001
     CONTRAST = 0.008

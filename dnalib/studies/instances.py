@@ -201,7 +201,7 @@ def pair_similarities(
     cosines = (features @ features.T)[first, second]
     same = images.fine[first] == images.fine[second]
     return {
-        "two views of one image": (one * other).sum(dim=1).numpy(),
+        "two views of one image": (one * other).sum(dim=1).cpu().numpy(),
         "two images, same category": cosines[same],
         "two images, other category": cosines[~same],
     }

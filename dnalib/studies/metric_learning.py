@@ -190,9 +190,10 @@ def pulls(run: MetricRun, seen: CoarseDataset, batch_size: int = 64) -> dict[str
     rows = pooled(seen)
     store = run.encoder.prepare(rows.inputs, False)
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(run.seed))
+    device = next(run.objective.parameters()).device
     features, labels = (
-        encode(run.encoder, store)[order],
-        torch.from_numpy(rows.fine)[order],
+        rows_of[order].to(device)
+        for rows_of in (encode(run.encoder, store), torch.from_numpy(rows.fine))
     )
     norms = []
     for queries, classes in zip(features.split(batch_size), labels.split(batch_size), strict=True):
@@ -200,7 +201,7 @@ def pulls(run: MetricRun, seen: CoarseDataset, batch_size: int = 64) -> dict[str
         terms = run.objective(Step(classes, queries, None, queries, classes, None, None))
         norms.append(
             {
-                n: torch.autograd.grad(t, queries, retain_graph=True)[0].norm()
+                n: torch.autograd.grad(t, queries, retain_graph=True)[0].norm().item()
                 for n, t in terms.items()
             }
         )

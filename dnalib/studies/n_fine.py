@@ -41,7 +41,7 @@ def measure(dataset: str, seed: int, asked: Sequence[str]) -> Iterator[dict]:
         two), ``interval_covers`` (share of the coarse labels whose interval holds the truth) and
         ``cpu_seconds``, both of our own rules only.
     """
-    labels, features = _digits() if dataset == "digits" else _texts(dataset, seed)
+    labels, features = _digits(seed) if dataset == "digits" else _texts(dataset, seed)
     parents = [np.flatnonzero(labels["coarse"] == p) for p in labels["coarse"].unique()]
     true = np.array([true_number(labels["fine"].iloc[rows]) for rows in parents])
     for kind, matrix in features.items():
@@ -104,15 +104,22 @@ def _tickets() -> pd.DataFrame:
     return pd.read_csv(TICKETS_TABLE).rename(columns=columns)
 
 
-def _digits() -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Return the labels of the images, their pixels as unit rows and their trained features."""
+def _digits(seed: int) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Return the labels of the images, their pixels as unit rows and their trained features.
+
+    The number of neighbors is the mean size of a category as counted on the pixels, since by
+    default it would be that of the true categories.
+    """
     digits = datasets.load("digits")
     pixels = digits.train.inputs.reshape(len(digits.train), -1)
-    labels = pd.DataFrame({"coarse": digits.train.coarse, "fine": digits.train.fine})
-    return labels, {
-        "embeddings": pixels / np.linalg.norm(pixels, axis=1, keepdims=True),
-        "dna": methods.run(digits, "dna", progress=False).train_features,
-    }
+    pixels = pixels / np.linalg.norm(pixels, axis=1, keepdims=True)
+    coarse = digits.train.coarse
+    parents = [pixels[coarse == parent] for parent in np.unique(coarse)]
+    counted = sum(estimate_n_clusters(rows, seed=seed).estimate for rows in parents)
+    k = round(len(pixels) / counted)
+    trained = methods.run(digits, "dna", seed=seed, k=k, progress=False).train_features
+    labels = pd.DataFrame({"coarse": coarse, "fine": digits.train.fine})
+    return labels, {"embeddings": pixels, "dna": trained}
 
 
 STUDY = Study(

@@ -9,19 +9,49 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from dnalib.encoders import Store
 from dnalib.files import atomic_path
 from dnalib.training.config import TrainingConfig
 
 
-def fingerprint(config: TrainingConfig, seed: int, store: Store, coarse: np.ndarray) -> str:
-    """Return the SHA-256 of all that decides a run's numbers: settings, seed, inputs, labels."""
+def fingerprint(
+    config: TrainingConfig,
+    seed: int,
+    store: Store,
+    coarse: np.ndarray,
+    encoder: nn.Module,
+    objective: nn.Module,
+) -> str:
+    """Return the SHA-256 of all that decides a run's numbers, before any of it is trained.
+
+    Settings, seed, inputs, labels, the encoder with its weights, and what the objective is made
+    of. Weights of the objective are drawn anew in each process, so only their shapes count; of
+    stored states, which tokens and weights decide, only the shape and the arithmetic.
+    """
     inputs = store.tokens or store
-    digest = hashlib.sha256(json.dumps([config.to_dict(), seed], sort_keys=True).encode())
-    for array in (inputs.values.numpy(), inputs.lengths.numpy(), np.asarray(coarse)):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    stored = [str(store.values.dtype), list(store.values.shape)]
+    described = [config.to_dict(), seed, stored, _described(encoder)]
+    described += [_described(part) for part in objective.modules()]
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    tensors = (inputs.values, inputs.lengths, *encoder.state_dict().values())
+    for array in (*map(_bytes, tensors), np.ascontiguousarray(coarse)):
+        digest.update(array)
     return digest.hexdigest()
+
+
+def _described(module: nn.Module) -> list:
+    """Return a module's class, its plain attributes, and its tensors: shape, and if trained."""
+    plain = {n: v for n, v in vars(module).items() if isinstance(v, bool | int | float | str)}
+    trained = {name for name, p in module.named_parameters() if p.requires_grad}
+    shapes = {n: [list(t.shape), n in trained] for n, t in module.state_dict().items()}
+    return [type(module).__qualname__, plain | {"training": None}, shapes]
+
+
+def _bytes(tensor: Tensor) -> np.ndarray:
+    """Return the bytes of a tensor of any type, those that NumPy lacks included."""
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
 
 
 def save(path: Path, state: dict) -> None:
@@ -52,7 +82,7 @@ def load(path: Path, run: str) -> dict | None:
         ) from error
     if not isinstance(state, dict) or state.get("run") != run:
         raise ValueError(
-            f"checkpoint {path} belongs to a run with other settings, seed or data: "
-            "take another folder, or delete it to start from the beginning"
+            f"checkpoint {path} belongs to a run with other settings, seed, data, encoder or method"
+            ": take another folder, or delete it to start from the beginning"
         )
     return state

@@ -43,12 +43,14 @@ class TrainingConfig:
     clip : float, default 1.0
         Largest norm of the gradient.
     pretrain_epochs : int, default 0
-        Of the epochs, how many first ones use the coarse cross-entropy alone.
+        Of the epochs, how many first ones use the coarse cross-entropy alone; of methods that are
+        built on DNA only.
     coarse_weight : float, default 1.0
         Weight of the coarse cross-entropy beside the method's own loss.
     k : int or None, default None
         Neighbors retrieved. None: the mean size of a fine category, ``n / n_fine``, which gives
-        the paper's own 120 on CLINC150 and 250 on WOS.
+        the paper's own 120 on CLINC150, but about 246 on WOS and 140 on HWU64, where it has 250 and
+        120.
     filters : tuple of str, default ("label", "reciprocal", "rank")
         Filters of `dnalib.neighbors` that every mining applies, but see ``rank_epochs``.
     m : int, default 5
@@ -66,7 +68,8 @@ class TrainingConfig:
         (`dnalib.training.images.augment`); ``"crop-zoom"``, ``"crop-jitter-gray"`` and so on
         leave parts of it out: zoom, turn, flip, jitter, gray.
     view_rate : float, optional
-        Share of the tokens dropped or replaced, by default 0.15; strength of "crop", by default 1.
+        Share of the tokens dropped, by default 0.15; for "replace" that of the tokens chosen,
+        nine tenths of which change; strength of "crop", by default 1.
     compat : bool or "self", default False
         True: positives as the released code has them, faults included
         (`dnalib.neighbors.released_positives`). "self": of these faults only that the query is

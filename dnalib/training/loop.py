@@ -77,6 +77,7 @@ class Trainer:
         checkpoint_path: Path | None = None,
         progress: bool = True,
     ):
+        _require_trainable(encoder)
         self.encoder = encoder
         self.store = store
         self.coarse = torch.as_tensor(coarse)
@@ -96,6 +97,12 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.bank: Tensor | None = None
         self.graph: NeighborGraph | None = None
+        self.fingerprint = ""
+        if checkpoint_path is not None:
+            labels = self.coarse.numpy()
+            self.fingerprint = checkpoint.fingerprint(
+                config, seed, store, labels, encoder, objective
+            )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -104,8 +111,7 @@ class Trainer:
 
     def fit(self) -> pd.DataFrame:
         """Train all epochs that are not done yet; return the history, one row an epoch."""
-        run = checkpoint.fingerprint(self.config, self.seed, self.store, self.coarse.numpy())
-        self._resume(run)
+        self._resume()
         done = len(self.history)
         total = self.config.epochs * self.steps_per_epoch
         with progress_bar(total, "training", "step", show=self.progress) as bar:
@@ -113,7 +119,7 @@ class Trainer:
             for epoch in range(done, self.config.epochs):
                 self.history.append(self._run_epoch(epoch, bar))
                 self._report(self.history[-1])
-                self._save(run)
+                self._save()
         return pd.DataFrame(self.history)
 
     # --- one epoch, one step ---
@@ -223,11 +229,11 @@ class Trainer:
             shown = "  ".join(f"{name} {row[name]:.3g}" for name in REPORTED if name in row)
             print(f"epoch {row['epoch'] + 1}/{self.config.epochs}  {shown}", flush=True)
 
-    def _save(self, run: str) -> None:
+    def _save(self) -> None:
         if self.checkpoint_path is None or not self.team.is_first:
             return
         state = {
-            "run": run,
+            "run": self.fingerprint,
             "history": self.history,
             "encoder": _state_without_frozen(self.encoder),
             "objective": _state_without_frozen(self.objective),
@@ -240,19 +246,37 @@ class Trainer:
             state["momentum"] = {name: slow[name] for name in names}
         checkpoint.save(self.checkpoint_path, state)
 
-    def _resume(self, run: str) -> None:
+    def _resume(self) -> None:
         if self.checkpoint_path is None:
             return
-        state = self.team.from_first(lambda: checkpoint.load(self.checkpoint_path, run))
+        path, run = self.checkpoint_path, self.fingerprint
+        state = self.team.from_first(lambda: checkpoint.load(path, run))
         if state is None:
             return
         self.history = state["history"]
-        self.encoder.load_state_dict(state["encoder"], strict=False)
-        self.objective.load_state_dict(state["objective"], strict=False)
+        self._restore(self.encoder, state["encoder"], like=self.encoder)
+        self._restore(self.objective, state["objective"], like=self.objective)
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         if self.momentum is not None:
-            self.momentum.load_state_dict(state["momentum"], strict=False)
+            self._restore(self.momentum, state["momentum"], like=self.encoder)
+
+    def _restore(self, module: nn.Module, state: dict[str, Tensor], like: nn.Module) -> None:
+        """Load what training changes in ``like``, all of it and nothing else."""
+        if wrong := state.keys() ^ _state_without_frozen(like).keys():
+            raise ValueError(
+                f"checkpoint {self.checkpoint_path} lacks or adds parts of {type(like).__name__}: "
+                f"{', '.join(sorted(wrong))}; delete it to start from the beginning"
+            )
+        module.load_state_dict(state, strict=False)  # what is frozen is not in it
+
+
+def _require_trainable(encoder: nn.Module) -> None:
+    if not any(p.requires_grad for p in encoder.parameters()):
+        raise ValueError(
+            f"no weight of {type(encoder).__name__} is trained: expected some; take "
+            "trainable_layers=1 or more, or the method 'embeddings'"
+        )
 
 
 def _frozen_copy(encoder: nn.Module) -> nn.Module:

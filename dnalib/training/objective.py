@@ -111,6 +111,10 @@ class Objective(nn.Module):
         ``needs_keys`` the batch's keys replace its rows after each step.
     needs_second_view : bool
         Whether the loop encodes another view of every batch.
+    needs_states : bool
+        Whether a step's batch must hold what stands below the trained layers: no token ids.
+    pretrains : bool
+        Whether the first ``config.pretrain_epochs`` epochs are of the coarse cross-entropy alone.
     rate_factors : mapping
         By the name of a parameter, the multiple of ``config.learning_rate`` that it learns at, for
         points that have farther to go than weights; 1 where a name is not among them.
@@ -119,6 +123,8 @@ class Objective(nn.Module):
     needs_keys = False
     needs_neighbors = False
     needs_second_view = False
+    needs_states = False
+    pretrains = False
     rate_factors: Mapping[str, float] = MappingProxyType({})
 
     def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph | None:

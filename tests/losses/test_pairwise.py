@@ -6,9 +6,31 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.overrides import TorchFunctionMode
 
 from dnalib.losses import PairwiseBCELoss, same_by_cosine, same_by_rank, same_by_share
 from tests.losses.helpers import checks_gradient, dot, two_views, unit_rows
+
+
+class Devices(TorchFunctionMode):
+    """Notes where every tensor is that is made under it."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.seen.add(made.device.type)
+        return made
+
+
+def test_pairs_are_chosen_where_the_features_are():
+    features = torch.ones(4, 3, device="meta")
+    with Devices() as devices:
+        same_by_share(features, 0.5)
+    assert devices.seen == {"meta"}
 
 
 def probabilities(b, c, seed):

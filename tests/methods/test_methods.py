@@ -1,6 +1,7 @@
 """Methods by name, under one protocol, on small texts with a tiny BERT."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -97,6 +98,20 @@ def test_coarse_pretraining_comes_first(tiny_bert):
     assert history["loss_dna"].isna().tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize("method", [m for m in METHODS if METHODS[m].declares("pretrains")])
+def test_what_pretrains_has_the_coarse_cross_entropy_alone_first(tiny_bert, method):
+    settings = {**SMALL, "epochs": 3, "pretrain_epochs": 2}
+    history = run(make_texts(40), method, encoder=tiny_bert, **settings).history
+    own = history.filter(regex="^loss_(?!ce$)")
+    assert own[:2].isna().all(axis=None) and own[2:].notna().all(axis=None)
+
+
+def test_a_partial_declares_what_its_class_does():
+    own = replace(get_method("dna"), objective=partial(DNAObjective))
+    assert own.declares("pretrains") and not own.declares("needs_states")
+    assert not get_method("embeddings").declares("pretrains")
+
+
 def make_step(config, batch):
     rng = torch.Generator().manual_seed(0)
     bank = torch.nn.functional.normalize(torch.randn(20, 6, generator=rng))
@@ -144,6 +159,8 @@ def test_k_is_the_mean_size_of_a_fine_category_unless_given():
     [
         ("dnaa", {}, "method 'dnaa' is unknown: expected one of embeddings, coarse-ce, dna"),
         ("dna", {"epoch": 3}, "setting 'epoch' is unknown: expected one of epochs"),
+        ("simcse", {"pretrain_epochs": 1}, "pretrain_epochs is 1 but method 'simcse' does not"),
+        ("proxy-anchor", {"pretrain_epochs": 1}, "method 'proxy-anchor' does not pretrain: exp"),
         ("dna", {"k": 40}, "k is 40 but there are 40 training texts: expected 1 to 39"),
     ],
 )

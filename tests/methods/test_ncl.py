@@ -75,7 +75,7 @@ def test_contrasts_begin_with_the_second_epoch_against_the_queues():
     known, novel = MIXED >= 0, MIXED < 0
     earlier = make_step(seed=1).queries
     views = step.queries[novel], step.second[novel]
-    # A queue holds a quarter of the inputs, and its nearest are half of what a class has of it.
+    # A queue holds as many as a quarter of the inputs; its nearest are half of a class's share.
     assert len(objective.novel_queue.slots) == 10 and objective.neighborhood.k == 10 // 3 // 2
     assert terms["ncl"] == NCLLoss(1, temperature=0.1)(*views, earlier[novel])
     views = step.queries[known], step.second[known]

@@ -1,6 +1,7 @@
 """DNA+: ranked neighbors that were filtered, and centers in the second half."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,13 @@ def test_centers_come_in_the_second_half(epochs, with_centers):
     objective = make_objective(DNAPlusObjective, "dna-plus", epochs)
     found = [e for e in range(epochs) if "centers" in objective(step_after(objective, e))]
     assert found == with_centers
+
+
+def test_centers_do_not_come_while_pretraining():
+    objective = make_objective(DNAPlusObjective, "dna-plus")
+    objective.config = replace(objective.config, pretrain_epochs=3)
+    found = [set(objective(step_after(objective, epoch))) for epoch in range(4)]
+    assert found == [{"ce"}] * 3 + [{"ce", "neighbors", "centers"}]
 
 
 def test_a_text_is_drawn_to_its_own_center_among_all():

@@ -1,5 +1,7 @@
 """Metric learning's protocol on small vectors: who sees what, and what is measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -80,6 +82,22 @@ def test_training_teaches_the_seen_classes_and_moves_the_proxies():
     purities = tree_purities(run, unseen.parents)
     assert purities["linkage"] == 100
     assert all(0 < value <= 100 for value in purities.values())
+
+
+class Met(Exception):
+    pass
+
+
+class Elsewhere(torch.nn.Linear):
+    def forward(self, step):
+        raise Met(step.queries.device.type, step.coarse.device.type)
+
+
+def test_pulls_are_measured_where_the_objective_is():
+    seen, unseen = split_classes(make_dataset())
+    run = train_metric(seen, unseen, "proxy-anchor", progress=False, **FAST)
+    with pytest.raises(Met, match="'meta', 'meta'"):
+        pulls(replace(run, objective=Elsewhere(1, 1, device="meta")), seen)
 
 
 def test_a_louder_regularizer_pulls_harder():

@@ -1,5 +1,7 @@
 """Rules for the number of categories against the truth."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,3 +44,19 @@ def test_every_rule_counts_plain_groups():
     table = pd.DataFrame(n_fine.compare(parents, np.array([3, 6]), seed=0)).set_index("rule")
     assert tuple(table.index) == n_fine.RULES
     assert (table.loc[list(n_fine.OURS), "mean_abs_log2"] == 0).all()
+
+
+def test_digits_are_trained_without_their_true_number(monkeypatch):
+    asked = []
+
+    def train(dataset, method, **settings):
+        asked.append(settings)
+        return SimpleNamespace(train_features=np.eye(2))
+
+    monkeypatch.setattr(n_fine.methods, "run", train)
+    monkeypatch.setattr(
+        n_fine, "estimate_n_clusters", lambda rows, seed: n_fine.NumberEstimate(*[7 + seed] * 3)
+    )
+    labels, _ = n_fine._digits(seed=1)
+    k = round(len(labels) / (8 * labels["coarse"].nunique()))
+    assert asked == [{"seed": 1, "k": k, "progress": False}]

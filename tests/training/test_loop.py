@@ -1,5 +1,6 @@
 """The training loop: repeatable, resumable to the same numbers, honest about bad input."""
 
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -8,12 +9,17 @@ import pytest
 import torch
 
 from dnalib.encoders import VectorEncoder
+from dnalib.encoders.store import VectorStore
 from dnalib.methods.dna import DNAObjective
+from dnalib.methods.down import DOWNObjective
+from dnalib.methods.isif import ISIFObjective
+from dnalib.methods.plus import DNAPlusObjective
 from dnalib.training import (
     CoarseCrossEntropy,
     Task,
     Trainer,
     TrainingConfig,
+    checkpoint,
     copy_encoder,
     seed_everything,
 )
@@ -27,11 +33,14 @@ def make_vectors(n=40, d=6):
     return centers[np.arange(n) % 4] + 0.3 * rng.normal(size=(n, d)), np.arange(n) % 4 // 2
 
 
-def make_trainer(objective=DNAObjective, config=CONFIG, seed=0, **keywords):
+def make_trainer(
+    objective=DNAObjective, config=CONFIG, seed=0, encoder_seed=0, n_clusters=4, **keywords
+):
     vectors, coarse = make_vectors()
-    encoder = VectorEncoder(vectors.shape[1], hidden=16, seed=seed)
+    encoder = VectorEncoder(vectors.shape[1], hidden=16, seed=seed + encoder_seed)
     seed_everything(seed)
-    head = objective(Task(encoder.dim, 2, len(vectors), encoder, seed, n_clusters=4), config)
+    task = Task(encoder.dim, 2, len(vectors), encoder, seed, n_clusters=n_clusters)
+    head = objective(task, config)
     store = encoder.prepare(vectors)
     return Trainer(encoder, store, coarse, head, config, seed=seed, progress=False, **keywords)
 
@@ -129,12 +138,57 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused_and_kept(tmp_pa
     path = tmp_path / "run.pt"
     make_trainer(checkpoint_path=path).fit()
     written = path.read_bytes()
-    with pytest.raises(ValueError, match="belongs to a run with other settings, seed or data"):
+    with pytest.raises(ValueError, match="belongs to a run with other settings, seed, data, "):
         make_trainer(seed=1, checkpoint_path=path).fit()
     assert path.read_bytes() == written
     path.write_bytes(written[: len(written) // 2])
     with pytest.raises(ValueError, match="is not readable .*: delete it to start"):
         make_trainer(checkpoint_path=path).fit()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"encoder_seed": 1},
+        {"n_clusters": 5},
+        {"objective": DOWNObjective},
+        {"objective": partial(ISIFObjective, spread=0.5)},
+    ],
+)
+def test_a_checkpoint_of_another_encoder_or_objective_is_refused(tmp_path, other):
+    first = ISIFObjective if isinstance(other.get("objective"), partial) else DNAPlusObjective
+    make_trainer(first, checkpoint_path=tmp_path / "run.pt").fit()
+    with pytest.raises(ValueError, match="belongs to a run with other .*encoder or method: take"):
+        make_trainer(**{"objective": first} | other, checkpoint_path=tmp_path / "run.pt").fit()
+
+
+def test_a_checkpoint_is_of_the_arithmetic_that_it_was_made_in():
+    trainer = make_trainer()
+    rest = (CONFIG, 0, np.zeros(40), trainer.encoder, trainer.objective)
+    whole, halved = (VectorStore(torch.ones(40, 6, dtype=t)) for t in (torch.float, torch.bfloat16))
+    one, same, other = (
+        checkpoint.fingerprint(*rest[:2], store, *rest[2:]) for store in (whole, whole, halved)
+    )
+    assert one == same != other
+
+
+@pytest.mark.parametrize("part", ["encoder", "objective", "momentum"])
+def test_a_checkpoint_that_lacks_a_trained_weight_is_refused(tmp_path, part):
+    path = tmp_path / "run.pt"
+    make_trainer(checkpoint_path=path).fit()
+    state = torch.load(path)
+    state[part]["other"] = state[part].pop(name := next(iter(state[part])))
+    torch.save(state, path)
+    with pytest.raises(ValueError, match=f"lacks or adds parts of .*{name}, other; delete it"):
+        make_trainer(checkpoint_path=path).fit()
+
+
+def test_an_encoder_with_nothing_to_train_is_refused():
+    encoder = VectorEncoder(6).requires_grad_(False)
+    head = CoarseCrossEntropy(Task(6, 2, 40), CONFIG)
+    store = encoder.prepare(make_vectors()[0])
+    with pytest.raises(ValueError, match="no weight of VectorEncoder is trained: .*trainable_la"):
+        Trainer(encoder, store, make_vectors()[1], head, CONFIG)
 
 
 def test_every_text_is_seen_once_an_epoch():

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from dnalib.benchmark.paper import PAPER
 from dnalib.encoders import Batch, VectorEncoder, load_encoder
+from dnalib.methods import get_method
 from dnalib.training.views import close_ranks, drop, make_view
 from tests.helpers import make_texts, make_tiny_bert
 
@@ -47,18 +49,19 @@ def test_drop_on_vectors_hides_coordinates():
     assert (changed.values == 0).float().mean() == pytest.approx(0.2, abs=0.02)
 
 
-def test_replacement_changes_nine_tenths_of_its_rate_and_no_special_token(encoder, monkeypatch):
+def test_replacement_changes_the_papers_share_and_no_special_token(encoder, monkeypatch):
     monkeypatch.setenv("DNALIB_CACHE", "/nonexistent")
     store = encoder.tokenize(make_texts(400).train.inputs)
     indices = torch.arange(400)
     before = store.batch(indices)
-    after = make_view("replace", 0.25, encoder)(store, indices, torch.Generator().manual_seed(0))
+    rate = PAPER["clinc150"].settings(get_method("dna"))["view_rate"]
+    after = make_view("replace", rate, encoder)(store, indices, torch.Generator().manual_seed(0))
     special = torch.isin(before.values, torch.tensor(encoder.tokenizer.all_special_ids))
     assert torch.equal(before.values[special], after.values[special])
     assert not torch.isin(after.values[~special & before.mask], torch.arange(5)).any()
     changed = (before.values != after.values)[~special & before.mask].float().mean()
     words = len(encoder.tokenizer) - 5
-    assert changed == pytest.approx(0.25 * 0.9 * (1 - 1 / words), abs=0.02)
+    assert changed == pytest.approx(0.225 * (1 - 1 / words), abs=0.01)
 
 
 def test_the_same_generator_gives_the_same_view(encoder):
