@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,8 +100,22 @@ def _read(content: bytes, suffix: str) -> tuple[pd.DataFrame, str]:
     if suffix in _JSON_LINES:
         return pd.read_json(io.StringIO(text), lines=True, dtype=False), f"{suffix}, {encoding}"
     separator = _separator(text, _SEPARATORS[suffix])
-    frame = pd.read_csv(io.StringIO(text), sep=separator, **_AS_WRITTEN)
-    return frame, f"{suffix}, {encoding}, separated by {separator!r}"
+    return _separated(text, separator), f"{suffix}, {encoding}, separated by {separator!r}"
+
+
+def _separated(text: str, separator: str) -> pd.DataFrame:
+    # Without index_col=False pandas takes the first column for an index where every row ends in a
+    # separator; with it, values beyond the header's columns are dropped, at a warning.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(io.StringIO(text), sep=separator, index_col=False, **_AS_WRITTEN)
+        except pd.errors.ParserWarning as warning:
+            header = pd.read_csv(io.StringIO(text), sep=separator, nrows=0)
+            raise ValueError(
+                f"some rows hold more values than the header has columns, {header.shape[1]}: put "
+                f"texts that hold {separator!r} in quotes"
+            ) from warning
 
 
 def _decode(content: bytes) -> tuple[str, str]:
