@@ -26,7 +26,9 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _TEXT_SUFFIXES = (*_SEPARATORS, *_JSON_LINES)
 SUFFIXES = (*_TEXT_SUFFIXES, *_BINARY_READERS, *(f"{s}.gz" for s in _TEXT_SUFFIXES))
 SAMPLE = 200_000
-"""Bytes that an encoding is guessed from."""
+"""Bytes of lines with other than ASCII characters that an encoding is guessed from."""
+STRAY = 0.1
+"""Share of the characters beyond ASCII that may be damaged in what is taken for UTF-8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +59,8 @@ def read_table(path: str | os.PathLike) -> Table:
     ----------
     path : path
         A name that ends in ``.csv``, ``.tsv``, ``.txt`` or ``.jsonl`` (all also with ``.gz``),
-        ``.parquet`` or ``.xlsx``. UTF-8 and UTF-16 are recognized; what is neither is read in the
-        encoding that fits best, which `Table.note` says. Where a ``.csv`` holds no comma in its
+        ``.parquet`` or ``.xlsx``. UTF-8, also with a few damaged characters, and UTF-16 are
+        recognized; what is neither is read in the encoding that fits best. `Table.note` says it. Where a ``.csv`` holds no comma in its
         first line, a semicolon, tab or bar there separates.
 
     Raises
@@ -128,7 +130,12 @@ def _decode(content: bytes) -> tuple[str, str]:
                 continue
     if b"\x00" in content:
         raise ValueError("it is a binary file, not text")
-    guess = from_bytes(content[:SAMPLE]).best()
+    text = content.decode("utf-8-sig", errors="replace")
+    damaged, special = text.count("\ufffd"), len(text) - len(text.encode("ascii", "ignore"))
+    if damaged <= STRAY * special:
+        return text, f"UTF-8 (damaged characters, shown as \ufffd: {damaged})"
+    telling = b"\n".join(line for line in content.splitlines() if not line.isascii())
+    guess = from_bytes(telling[:SAMPLE]).best()
     if guess is None:
         raise ValueError("it is a binary file, or text in an unknown encoding")
     return content.decode(guess.encoding, errors="replace"), f"{guess.encoding} (a guess)"
