@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -79,9 +78,7 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         (made / MODEL).write_text(text + "\n", "utf-8", errors="surrogatepass")
         save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, made / ARRAYS)
         save_tensors(weights, made / ENCODER)
-        if folder.exists():
-            shutil.move(folder, Path(temporary) / "old")
-        os.replace(made, folder)
+        _swap(made, folder, Path(temporary) / "old")
 
 
 def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
@@ -128,6 +125,18 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
     model.history_ = pd.DataFrame()
     model._rows = None
     return model
+
+
+def _swap(made: Path, folder: Path, old: Path) -> None:
+    """Put what was made where the folder is, which moves to `old`, or back where that fails."""
+    try:
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(made, folder)
+    except BaseException:  # also Ctrl-C: what is left in `old` is deleted
+        if old.exists() and not folder.exists():
+            os.replace(old, folder)
+        raise
 
 
 def _is_ours(folder: Path) -> bool:
