@@ -35,7 +35,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
     n_fine : int, mapping or "auto", default "auto"
         Categories in all; or those of each coarse label, where a label that is left out is
         estimated; or "auto" to estimate all (`dnalib.clustering.estimate_n_clusters`). Never more
-        than there are distinct texts.
+        than there are distinct texts that are learned from and that the encoder tells apart.
     method : str, default "auto"
         "auto" finds the number of categories with DNA and, in tables whose categories hold 25
         texts and more on average, then learns them with DNA+, which takes twice as long as DNA

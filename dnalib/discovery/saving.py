@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from dataclasses import asdict
@@ -56,8 +57,8 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         "n_fine": {name: asdict(number) for name, number in model.n_fine_.items()},
         "temperature": model.temperature_,
         "sizes": {str(c): n for c, n in model.sizes_.items()},
-        "stability": [model.stability_[c] for c in range(len(model.centers_))],
-        "separation": [model.separation_[c] for c in range(len(model.centers_))],
+        "stability": [model.stability_.get(c, math.nan) for c in range(len(model.centers_))],
+        "separation": [model.separation_.get(c, math.nan) for c in range(len(model.centers_))],
         "notes": model.notes_,
         "edits": edits,
     }
