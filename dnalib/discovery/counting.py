@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dnalib.clustering import NumberEstimate, estimate_n_clusters, share_out
-from dnalib.discovery.texts import Rows
+from dnalib.discovery.texts import Rows, plain_label
 from dnalib.progress import progress_bar
 
 Wanted = int | dict[int, int]
@@ -102,7 +102,7 @@ def _is_whole(number: object) -> bool:
 def _by_label(n_fine: Mapping, parents: tuple[str, ...], sizes: np.ndarray) -> dict[int, int]:
     numbers = {}
     for label, number in n_fine.items():
-        if str(label).strip() not in parents:
+        if plain_label(label) not in parents:
             raise ValueError(
                 f"n_fine names the coarse label {label!r}, expected some of: {', '.join(parents)}"
             )
@@ -110,6 +110,6 @@ def _by_label(n_fine: Mapping, parents: tuple[str, ...], sizes: np.ndarray) -> d
             raise ValueError(
                 f"n_fine asks for {number!r} categories of {label!r}, expected a number from 1 up"
             )
-        position = parents.index(str(label).strip())
+        position = parents.index(plain_label(label))
         numbers[position] = int(min(number, sizes[position]))
     return numbers

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ from safetensors.torch import save_file as save_tensors
 
 from dnalib.clustering import NumberEstimate
 from dnalib.discovery.edits import from_json, to_json
+from dnalib.discovery.texts import plain_label
 from dnalib.encoders import load_encoder
+from dnalib.methods import Method
 
 if TYPE_CHECKING:
     from dnalib.discovery.estimator import FineCategoryDiscovery
@@ -49,7 +52,7 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
     edits, edit_arrays = to_json(model.edits_)
     plain = {
         "format": FORMAT,
-        "settings": {**model.get_params(), "progress": True},
+        "settings": _settings(model),
         "method": model.method_,
         "encoder_digest": model.encoder_digest_,
         "parents": list(model.parent_names_),
@@ -88,7 +91,7 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
     if not (folder / MODEL).is_file():
         raise FileNotFoundError(f"there is no {MODEL} in {str(folder)!r}: check the folder")
     try:
-        plain = json.loads((folder / MODEL).read_text("utf-8"))
+        plain = json.loads((folder / MODEL).read_text("utf-8", errors="surrogatepass"))
         arrays, weights = load_file(folder / ARRAYS), load_tensors(folder / ENCODER)
         known = plain["format"] == FORMAT
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
@@ -145,8 +148,18 @@ def _is_ours(folder: Path) -> bool:
     return {path.name for path in folder.iterdir()} <= {MODEL, ARRAYS, ENCODER}
 
 
+def _settings(model: FineCategoryDiscovery) -> dict[str, object]:
+    """Return the settings with text for keys, of which JSON takes few other types."""
+    settings = {**model.get_params(deep=False), "progress": True}
+    if isinstance(model.n_fine, Mapping):
+        settings["n_fine"] = {plain_label(label): n for label, n in model.n_fine.items()}
+    return settings
+
+
 def _plain(value: object):
-    """Return what JSON cannot write as a plain value."""
+    """Return what JSON cannot write as a plain value; of a method of one's own, its name."""
     if isinstance(value, np.generic):
         return value.item()
-    return dict(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.name if isinstance(value, Method) else dict(value)
