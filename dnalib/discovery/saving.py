@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -82,6 +83,8 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         (made / MODEL).write_text(text + "\n", "utf-8", errors="surrogatepass")
         save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, made / ARRAYS)
         save_tensors(weights, made / ENCODER)
+        for name in (ARRAYS, ENCODER):  # safetensors lets nobody else read what it writes
+            shutil.copymode(made / MODEL, made / name)
         _swap(made, folder, Path(temporary) / "old")
 
 
@@ -94,6 +97,8 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
         plain = json.loads((folder / MODEL).read_text("utf-8", errors="surrogatepass"))
         arrays, weights = load_file(folder / ARRAYS), load_tensors(folder / ENCODER)
         known = plain["format"] == FORMAT
+    except PermissionError:  # a sentence of its own, and nothing is damaged
+        raise
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise ValueError(
             f"the model in {str(folder)!r} is damaged ({str(error).partition(chr(10))[0]}): save it "

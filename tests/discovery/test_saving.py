@@ -56,3 +56,19 @@ def test_an_encoder_that_is_a_path_and_a_method_of_ones_own_are_saved(make, tabl
 def test_a_name_with_half_a_character_is_saved(make, table, tmp_path):
     make(4).fit(*table).rename(0, "cats \ud83d").save(tmp_path / "model")
     assert FineCategoryDiscovery.load(tmp_path / "model").names_[0] == "cats ?"
+
+
+def test_who_may_read_one_file_of_a_model_may_read_all(make, table, tmp_path, monkeypatch):
+    before = os.umask(0o022)
+    try:
+        make(4).fit(*table).save(tmp_path / "model")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()} == {0o644}
+
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(saving, "load_file", forbidden)
+    with pytest.raises(PermissionError, match="arrays.safetensors"):
+        FineCategoryDiscovery.load(tmp_path / "model")
