@@ -60,8 +60,8 @@ def read_table(path: str | os.PathLike) -> Table:
     path : path
         A name that ends in ``.csv``, ``.tsv``, ``.txt`` or ``.jsonl`` (all also with ``.gz``),
         ``.parquet`` or ``.xlsx``. UTF-8, also with a few damaged characters, and UTF-16 are
-        recognized; what is neither is read in the encoding that fits best. `Table.note` says it. Where a ``.csv`` holds no comma in its
-        first line, a semicolon, tab or bar there separates.
+        recognized; what is neither is read in the encoding that fits best. `Table.note` says which.
+        Where a ``.csv`` holds no comma in its first line, a semicolon, tab or bar there separates.
 
     Raises
     ------
