@@ -124,7 +124,7 @@ def _counts(texts: Sequence[str], labels: np.ndarray) -> tuple[np.ndarray, np.nd
     """Texts of each cluster that use a word, (K, V), and the V words."""
     # Words of two letters and more that hold no digit; "k-means" is one word.
     vectorizer = CountVectorizer(
-        binary=True, stop_words="english", token_pattern=r"\b[^\W\d_]+(?:-?[^\W\d_])+\b"
+        binary=True, stop_words="english", token_pattern=r"\b[^\W\d_](?:-?[^\W\d_])+\b"
     )
     try:
         used = vectorizer.fit_transform(texts).tocsr()

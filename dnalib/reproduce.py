@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from dnalib.running.arguments import REFUSED, Parser, count
+from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
 from dnalib.studies.command import STUDIES
 
 PLAN = Path("results/plan.toml")
 README = Path("README.md")
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     -------
     int
         0 when every step was done, 1 when some failed (the others were run all the same), 2 when
-        the command line or the folder was refused, 130 after Ctrl-C.
+        the command line or the folder was refused, 130 after Ctrl-C and 143 after SIGTERM.
     """
     parser = Parser(
         prog="reproduce",
@@ -39,7 +40,10 @@ def main(arguments: Sequence[str]) -> int:
         if not path.exists():
             return _say(f"there is no {path} here; run it in a clone of the repository", REFUSED)
     try:
-        failed = [step for step in steps(jobs) if _run(step)]
+        with one_interrupt():
+            failed = [step for step in steps(jobs) if _run(step)]
+    except Terminated:
+        return TERMINATED
     except KeyboardInterrupt:
         return INTERRUPTED
     return _say(f"failed: {', '.join(failed)}; what they said is above", 1) if failed else 0
@@ -56,8 +60,16 @@ def steps(jobs: int) -> list[str]:
 
 
 def _run(step: str) -> int:
+    """Run a step; interrupted, wait until it has cleaned up, however long that takes."""
     print(f"python -m dnalib {step}", flush=True)
-    return subprocess.call([sys.executable, "-m", "dnalib", *step.split()])
+    process = subprocess.Popen([sys.executable, "-m", "dnalib", *step.split()])
+    try:
+        return process.wait()
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, Terminated):  # a terminal sends Ctrl-C to the step as well
+            process.send_signal(signal.SIGINT)  # at a SIGTERM a study would not clean up
+        process.wait()
+        raise
 
 
 def _say(sentence: str, code: int) -> int:

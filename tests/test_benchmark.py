@@ -67,6 +67,13 @@ def test_a_line_cut_off_by_a_kill_is_run_again_and_nothing_else_is_lost(tmp_path
     assert store.path.read_bytes() == whole
 
 
+def test_a_last_result_that_lacks_only_its_line_end_is_kept(tmp_path):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    store.path.write_bytes(b'{"key": "a"}\n{"key": "b"}')
+    assert not store.append({"key": "b"}) and store.append({"key": "c"})
+    assert store.path.read_bytes() == b'{"key": "a"}\n{"key": "b"}\n{"key": "c"}\n'
+
+
 def test_a_damaged_line_in_the_middle_is_named(tmp_path):
     path = tmp_path / "runs.jsonl"
     path.write_text('{"key": "a"}\n{"key": \n{"key": "b"}\n')

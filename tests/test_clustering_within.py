@@ -1,15 +1,19 @@
 """Clusters inside known parents, and how many there are."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dnalib.clustering import (
+    NumberEstimate,
     accuracy,
     cluster_within,
     estimate_n_clusters,
     kmeans,
+    number,
     share_out,
     usual_rules,
 )
@@ -93,6 +97,26 @@ def test_the_estimate_is_repeatable_and_bounded():
 def test_few_rows_have_an_estimate(n):
     found = estimate_n_clusters(np.eye(8, dtype=np.float32)[:n], rule="silhouette")
     assert 1 <= found.low <= found.estimate <= found.high <= n
+
+
+@pytest.mark.parametrize("rule", ["communities", "silhouette"])
+def test_rows_that_are_all_the_same_are_one_category(rule):
+    same = np.tile(np.eye(4, dtype=np.float32)[:1], (30, 1))
+    assert estimate_n_clusters(same, rule=rule) == NumberEstimate(1, 1, 1)
+
+
+def test_no_more_numbers_are_tried_than_there_are_distinct_rows():
+    few = np.eye(3, dtype=np.float32)[np.arange(60) % 3]
+    assert number._tried(few, 60).tolist() == [2, 3]
+    assert estimate_n_clusters(few, rule="silhouette").estimate == 3
+
+
+def test_rows_hardly_apart_have_an_estimate_although_kmeans_finds_one_cluster(monkeypatch):
+    one = SimpleNamespace(labels=np.zeros(40, dtype=int), inertia=0.0, centers=np.eye(8)[:1])
+    monkeypatch.setattr(number, "kmeans", lambda *args, **options: one)
+    rows, _ = blobs(2, 20, d=8)
+    assert estimate_n_clusters(rows, rule="silhouette").estimate >= 1
+    assert usual_rules(rows)["dropping"] == 1
 
 
 def test_unknown_rule():

@@ -1,5 +1,7 @@
 """Names are made of the words that a cluster has and others lack."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,3 +95,9 @@ def test_majority():
 def test_bad_input(labels, coarse, n_words, message):
     with pytest.raises(ValueError, match=message):
         name_clusters(["cat", "dog"], labels, coarse, n_words=n_words)
+
+
+def test_a_word_of_endless_length_takes_no_time():
+    start = time.perf_counter()
+    assert name_clusters(["a" * 20_000 + "1", "k-means ab"], [0, 1]) == ["(no words)", "ab, k-means"]
+    assert time.perf_counter() - start < 2

@@ -1,5 +1,13 @@
 """One command runs what results/ lacks and makes README's tables."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from dnalib import reproduce
@@ -15,11 +23,12 @@ def clone(tmp_path, monkeypatch):
         (tmp_path / path).touch()
     monkeypatch.chdir(tmp_path)
     asked = []
-    monkeypatch.setattr(
-        reproduce.subprocess,
-        "call",
-        lambda command: asked.append(command[2:]) or int("own-data" in command),
-    )
+
+    def started(command):
+        asked.append(command[2:])
+        return SimpleNamespace(wait=lambda: int("own-data" in command))
+
+    monkeypatch.setattr(reproduce.subprocess, "Popen", started)
     return asked
 
 
@@ -44,9 +53,48 @@ def test_another_folder_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys
     assert capsys.readouterr().err.startswith("reproduce: there is no results/plan.toml here; run")
 
 
-def test_an_interrupt_ends_it_without_a_traceback(clone, monkeypatch):
-    def interrupted(command):
-        raise KeyboardInterrupt
+STEP = """
+import pathlib, time
+pathlib.Path("started").touch()
+try:
+    time.sleep(30)
+except KeyboardInterrupt:
+    time.sleep(1)  # longer than the quarter of a second that subprocess.call would wait
+    pathlib.Path("cleaned up").touch()
+"""
 
-    monkeypatch.setattr(reproduce.subprocess, "call", interrupted)
-    assert main(["reproduce"]) == 130
+
+RUNNER = """
+import subprocess, sys
+from dnalib import reproduce
+started = subprocess.Popen
+subprocess.Popen = lambda command: started([sys.executable, "step.py"])
+sys.exit(reproduce.main([]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_step_cleans_up(tmp_path, number, code):
+    (tmp_path / "results").mkdir()
+    for path in (reproduce.PLAN, reproduce.README):
+        (tmp_path / path).touch()
+    (tmp_path / "step.py").write_text(STEP)
+    runner = tmp_path / "run.py"
+    runner.write_text(RUNNER)
+    library = str(Path(reproduce.__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, runner],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": library},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    # As a terminal does it, and as whoever knows of the runner alone.
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (code, "")
+    assert (tmp_path / "cleaned up").exists()

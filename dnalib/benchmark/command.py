@@ -48,12 +48,12 @@ from dnalib.running.arguments import (
     positive,
 )
 from dnalib.running.cluster import Cluster
-from dnalib.running.interrupts import Terminated, one_interrupt
+from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
 from dnalib.running.processes import Limits
 
 RESULTS = Path("results")
 DEFAULT_ENCODER = "minilm"
-FAILED, CANNOT_WRITE, INTERRUPTED, TERMINATED = 1, 8, 130, 143  # as those of run_all.py
+FAILED, CANNOT_WRITE = 1, 8  # as those of run_all.py
 USAGE = "python -m dnalib benchmark [options]"
 WHAT_IS_RUN = ("datasets", "methods", "seeds", "encoder", "paper", "epochs", "settings")
 DESCRIPTION = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from dnalib.datasets import CoarseDataset
 from dnalib.files import atomic_path
@@ -32,7 +33,16 @@ class TestLabels:
 
 
 def write_labels(dataset: CoarseDataset, path: Path) -> None:
-    """Put the labels of the dataset's test split into the file; those of others stay."""
+    """Put the labels of the dataset's test split into the file; those of others stay.
+
+    A file beside it, named like it with a dot before and ``.lock`` behind, is held meanwhile.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        _write_labels(dataset, path)
+
+
+def _write_labels(dataset: CoarseDataset, path: Path) -> None:
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
     kept[dataset.name] = {
         "fine": dataset.test.fine.tolist(),

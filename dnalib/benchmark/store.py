@@ -70,19 +70,23 @@ class ResultStore:
             if record["key"] in self.keys():
                 return False
             with open(self.path, "ab+") as file:
-                if file.tell() and not self._ends_whole(file):
-                    self._cut_last_line(file)
+                self._mend_end(file)
                 file.write(json.dumps(record, sort_keys=True).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         return True
 
     @staticmethod
-    def _ends_whole(file) -> bool:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
-
-    @staticmethod
-    def _cut_last_line(file) -> None:
+    def _mend_end(file) -> None:
+        """End the last line, or cut it where a kill left only a part of it."""
         file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
+        content = file.read()
+        start = content.rfind(b"\n") + 1
+        if start == len(content):
+            return
+        try:
+            json.loads(content[start:])
+        except ValueError:
+            file.truncate(start)
+        else:
+            file.write(b"\n")

@@ -44,6 +44,10 @@ class NumberEstimate:
         """Return the same estimate with an interval that spans the other one's as well."""
         return NumberEstimate(self.estimate, min(self.low, other.low), max(self.high, other.high))
 
+    def at_most(self, most: int) -> NumberEstimate:
+        """Return the same estimate and interval, with `most` for what is larger."""
+        return NumberEstimate(min(self.estimate, most), min(self.low, most), min(self.high, most))
+
 
 def estimate_n_clusters(
     features: ArrayLike, *, rule: str = "communities", n_resamples: int = 5, seed: int = 0
@@ -81,7 +85,7 @@ def estimate_n_clusters(
     Returns
     -------
     NumberEstimate
-        1 for fewer than six rows.
+        1 for fewer than six rows, and for rows that are all the same.
 
     Raises
     ------
@@ -99,7 +103,7 @@ def estimate_n_clusters(
     if rule not in ("communities", "silhouette"):
         raise ValueError(f"rule is {rule!r}, expected 'communities' or 'silhouette'")
     features = _some_rows(features, seed)
-    if len(features) < 2 * SMALLEST:
+    if len(features) < 2 * SMALLEST or _n_distinct(features) < 2:
         return NumberEstimate(1, 1, 1)
     by_graph = _by_communities(features, n_resamples, seed)
     if rule == "communities":
@@ -131,14 +135,28 @@ def _by_communities(features: np.ndarray, n_resamples: int, seed: int) -> Number
 
 def _silhouettes(features: np.ndarray, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers tried (t,), and the silhouette (t, n) of every row at each of them."""
-    tried = _tried(len(features), most)
+    tried = _tried(features, most)
     labels = [kmeans(features, number, n_init=2, seed=seed).labels for number in tried]
-    return tried, np.stack([silhouette_samples(features, found) for found in labels])
+    return tried, np.stack([_silhouette(features, found) for found in labels])
 
 
-def _tried(n: int, most: int) -> np.ndarray:
-    """Return numbers from 2 to `most` or a fifth of the n rows, evenly spaced on a log scale."""
-    most = max(2, min(most, n // 5))
+def _silhouette(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the silhouette (n,) of every row, 0 where all are in one cluster."""
+    if len(np.unique(labels)) < 2:  # k-means leaves clusters empty where rows are hardly apart
+        return np.zeros(len(labels))
+    return silhouette_samples(features, labels)
+
+
+def _n_distinct(features: np.ndarray) -> int:
+    return len(np.unique(features, axis=0))
+
+
+def _tried(features: np.ndarray, most: int) -> np.ndarray:
+    """Return numbers from 2 to `most`, evenly spaced on a log scale.
+
+    None is larger than a fifth of the rows, or than the number of distinct ones.
+    """
+    most = max(2, min(most, len(features) // 5, _n_distinct(features)))
     return np.unique(np.geomspace(2, most, NUMBERS_TRIED).round().astype(int))
 
 
@@ -185,10 +203,10 @@ def usual_rules(features: ArrayLike, *, most: int = 60, seed: int = 0) -> dict[s
     seed : int, default 0
     """
     features = _some_rows(features, seed)
-    tried = _tried(len(features), most)
+    tried = _tried(features, most)
     runs = [kmeans(features, number, n_init=2, seed=seed) for number in tried]
     sizes = np.bincount(runs[-1].labels)
-    silhouettes = [silhouette_samples(features, run.labels).mean() for run in runs]
+    silhouettes = [_silhouette(features, run.labels).mean() for run in runs]
     agreement = [_agreement_of_halves(features, number, seed) for number in tried]
     return {
         "largest silhouette": int(tried[np.argmax(silhouettes)]),

@@ -142,7 +142,9 @@ def _thin(split: Split, n: int, seed: int) -> Split:
     if n >= len(split):
         return split
     labels = split.coarse if split.fine is None else split.fine
-    return _rows(split, stratified_split(labels, n / len(split), seed)[1])
+    _, drawn = stratified_split(labels, n / len(split), seed)
+    single = np.flatnonzero(~np.isin(labels, labels[drawn]))  # classes of one row are not divided
+    return _rows(split, np.sort(np.concatenate([drawn, single])))
 
 
 def _rows(split: Split, rows: np.ndarray) -> Split:

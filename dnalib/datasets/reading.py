@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _TEXT_SUFFIXES = (*_SEPARATORS, *_JSON_LINES)
 SUFFIXES = (*_TEXT_SUFFIXES, *_BINARY_READERS, *(f"{s}.gz" for s in _TEXT_SUFFIXES))
 SAMPLE = 200_000
-"""Bytes that an encoding is guessed from."""
+"""Bytes of lines with other than ASCII characters that an encoding is guessed from."""
+STRAY = 0.1
+"""Share of the characters beyond ASCII that may be damaged in what is taken for UTF-8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +59,9 @@ def read_table(path: str | os.PathLike) -> Table:
     ----------
     path : path
         A name that ends in ``.csv``, ``.tsv``, ``.txt`` or ``.jsonl`` (all also with ``.gz``),
-        ``.parquet`` or ``.xlsx``. UTF-8 and UTF-16 are recognized; what is neither is read in the
-        encoding that fits best, which `Table.note` says. Where a ``.csv`` holds no comma in its
-        first line, a semicolon, tab or bar there separates.
+        ``.parquet`` or ``.xlsx``. UTF-8, also with a few damaged characters, and UTF-16 are
+        recognized; what is neither is read in the encoding that fits best. `Table.note` says which.
+        Where a ``.csv`` holds no comma in its first line, a semicolon, tab or bar there separates.
 
     Raises
     ------
@@ -99,8 +102,22 @@ def _read(content: bytes, suffix: str) -> tuple[pd.DataFrame, str]:
     if suffix in _JSON_LINES:
         return pd.read_json(io.StringIO(text), lines=True, dtype=False), f"{suffix}, {encoding}"
     separator = _separator(text, _SEPARATORS[suffix])
-    frame = pd.read_csv(io.StringIO(text), sep=separator, **_AS_WRITTEN)
-    return frame, f"{suffix}, {encoding}, separated by {separator!r}"
+    return _separated(text, separator), f"{suffix}, {encoding}, separated by {separator!r}"
+
+
+def _separated(text: str, separator: str) -> pd.DataFrame:
+    # Without index_col=False pandas takes the first column for an index where every row ends in a
+    # separator; with it, values beyond the header's columns are dropped, at a warning.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(io.StringIO(text), sep=separator, index_col=False, **_AS_WRITTEN)
+        except pd.errors.ParserWarning as warning:
+            header = pd.read_csv(io.StringIO(text), sep=separator, nrows=0)
+            raise ValueError(
+                f"some rows hold more values than the header has columns, {header.shape[1]}: put "
+                f"texts that hold {separator!r} in quotes"
+            ) from warning
 
 
 def _decode(content: bytes) -> tuple[str, str]:
@@ -113,7 +130,12 @@ def _decode(content: bytes) -> tuple[str, str]:
                 continue
     if b"\x00" in content:
         raise ValueError("it is a binary file, not text")
-    guess = from_bytes(content[:SAMPLE]).best()
+    text = content.decode("utf-8-sig", errors="replace")
+    damaged, special = text.count("\ufffd"), len(text) - len(text.encode("ascii", "ignore"))
+    if damaged <= STRAY * special:
+        return text, f"UTF-8 (damaged characters, shown as \ufffd: {damaged})"
+    telling = b"\n".join(line for line in content.splitlines() if not line.isascii())
+    guess = from_bytes(telling[:SAMPLE]).best()
     if guess is None:
         raise ValueError("it is a binary file, or text in an unknown encoding")
     return content.decode(guess.encoding, errors="replace"), f"{guess.encoding} (a guess)"

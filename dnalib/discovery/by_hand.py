@@ -9,6 +9,7 @@ import numpy as np
 
 from dnalib.clustering import kmeans
 from dnalib.discovery.edits import Cut, Edit, Merge, Rename, replay
+from dnalib.discovery.texts import plain_label
 
 
 class EditedByHand:
@@ -19,8 +20,9 @@ class EditedByHand:
         self._check_categories([category])
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"the name is {name!r}, expected a text that is not empty")
-        self.edits_.append(Rename(int(category), name.strip()))
-        self.names_[int(category)] = name.strip()
+        name = plain_label(name)
+        self.edits_.append(Rename(int(category), name))
+        self.names_[int(category)] = name
         return self
 
     def rename_all(self, namer: Callable[[Mapping], str], n_texts: int = 8) -> Self:

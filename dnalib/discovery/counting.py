@@ -7,15 +7,22 @@ from collections.abc import Mapping
 import numpy as np
 
 from dnalib.clustering import NumberEstimate, estimate_n_clusters, share_out
-from dnalib.discovery.texts import Rows
+from dnalib.discovery.texts import Rows, plain_label
 from dnalib.progress import progress_bar
 
 Wanted = int | dict[int, int]
 """Categories in all, or of each coarse class for which a number was given."""
 
 
-def wanted_numbers(n_fine: object, rows: Rows) -> Wanted:
-    """Return what the setting ``n_fine`` asks for, never more than there are distinct texts.
+def wanted_numbers(n_fine: object, rows: Rows, chosen: np.ndarray) -> Wanted:
+    """Return what the setting ``n_fine`` asks for, never more than there are texts to learn from.
+
+    Parameters
+    ----------
+    n_fine : int, mapping or "auto"
+    rows : Rows
+    chosen : ndarray (m,) int64
+        The distinct rows to learn from, some of each class.
 
     Raises
     ------
@@ -23,7 +30,7 @@ def wanted_numbers(n_fine: object, rows: Rows) -> Wanted:
         If it is neither a number, nor a mapping from coarse label to number, nor "auto"; if it is
         smaller than the number of classes, or names a label that is not there.
     """
-    sizes = np.bincount(rows.coarse[rows.distinct], minlength=len(rows.parents))
+    sizes = np.bincount(rows.coarse[chosen], minlength=len(rows.parents))
     if isinstance(n_fine, str) and n_fine == "auto":
         return {}
     if _is_whole(n_fine):
@@ -58,6 +65,9 @@ def count_categories(
 ) -> dict[int, NumberEstimate]:
     """Return the number of categories of each coarse class, with an interval where estimated.
 
+    No class gets more than it has distinct features: one that an encoder cannot tell apart, because
+    it reads the beginning only or knows none of the words, cannot be divided.
+
     Parameters
     ----------
     features : ndarray (n, d)
@@ -75,11 +85,12 @@ def count_categories(
     with progress_bar(len(classes), "counting", "coarse label", show=progress) as bar:
         for parent in classes.tolist():
             inside = features[coarse == parent]
-            numbers[parent] = (
+            number = (
                 NumberEstimate(wanted[parent], wanted[parent], wanted[parent])
                 if parent in wanted
                 else estimate_n_clusters(inside, rule=rule, seed=seed)
             )
+            numbers[parent] = number.at_most(len(np.unique(inside, axis=0)))
             bar.update()
     return numbers
 
@@ -91,7 +102,7 @@ def _is_whole(number: object) -> bool:
 def _by_label(n_fine: Mapping, parents: tuple[str, ...], sizes: np.ndarray) -> dict[int, int]:
     numbers = {}
     for label, number in n_fine.items():
-        if str(label).strip() not in parents:
+        if plain_label(label) not in parents:
             raise ValueError(
                 f"n_fine names the coarse label {label!r}, expected some of: {', '.join(parents)}"
             )
@@ -99,6 +110,6 @@ def _by_label(n_fine: Mapping, parents: tuple[str, ...], sizes: np.ndarray) -> d
             raise ValueError(
                 f"n_fine asks for {number!r} categories of {label!r}, expected a number from 1 up"
             )
-        position = parents.index(str(label).strip())
+        position = parents.index(plain_label(label))
         numbers[position] = int(min(number, sizes[position]))
     return numbers

@@ -19,7 +19,7 @@ from dnalib.discovery.learning import learn
 from dnalib.discovery.notes import table_notes
 from dnalib.discovery.quality import Quality, judge
 from dnalib.discovery.sorting import NO_TEXT, OUTLYING, Sorter
-from dnalib.discovery.texts import clean_all, has_text, prepare, prepare_new
+from dnalib.discovery.texts import Rows, clean_all, has_text, prepare, prepare_new
 
 
 class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -35,7 +35,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
     n_fine : int, mapping or "auto", default "auto"
         Categories in all; or those of each coarse label, where a label that is left out is
         estimated; or "auto" to estimate all (`dnalib.clustering.estimate_n_clusters`). Never more
-        than there are distinct texts.
+        than there are distinct texts that are learned from and that the encoder tells apart.
     method : str, default "auto"
         "auto" finds the number of categories with DNA and, in tables whose categories hold 25
         texts and more on average, then learns them with DNA+, which takes twice as long as DNA
@@ -129,7 +129,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
     # --- learning ---
 
     def fit(self, texts: Iterable[str], coarse: Iterable) -> FineCategoryDiscovery:
-        """Discover and name the categories.
+        """Discover and name the categories; interrupted, the model is what it was before.
 
         Parameters
         ----------
@@ -151,30 +151,9 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
             If a text is no text, the lengths differ, fewer than two coarse labels have texts, or
             a setting is out of range.
         """
-        rows = prepare(texts, coarse)
-        learned = learn(self, rows)
-        self.parent_names_ = rows.parents
-        self.n_fine_ = {rows.parents[parent]: n for parent, n in learned.numbers.items()}
-        self.centers_ = learned.clustering.centers.astype(np.float32)
-        self.center_parents_ = learned.clustering.parents
-        self.edits_: list[Edit] = []
-        self.method_ = learned.method
-        self.history_ = learned.history
-        self._keep_encoder(learned.encoder)
-        self._keep_quality(judge(learned, rows.parents, seed=self.seed, progress=self.progress))
-        features = features_of_all(self.encoder_, rows, learned, progress=self.progress)
-        self._rows = fitted_rows(rows, learned, features, self._sorter)
-        self.edges_ = self._sorter.edges(features, self._rows.leaves)
-        self.labels_ = self._rows.leaves.copy()
-        self._count()
-        self.names_: dict[int, str] = {}
-        self._name(self._sorter.ids())
-        self.notes_ = table_notes(
-            rows,
-            most=self.max_rows,
-            n_asked=asked_in_all(self.n_fine),
-            n_found=len(self.centers_),
-        )
+        new = type(self)(**self.get_params(deep=False))
+        new._learn(prepare(texts, coarse))
+        vars(self).update(vars(new))  # in one step: no interrupt leaves half of a model
         return self
 
     def fit_predict(self, texts: Iterable[str], coarse: Iterable) -> np.ndarray:
@@ -371,6 +350,32 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         return load(cls, folder)
 
     # --- parts of the above ---
+
+    def _learn(self, rows: Rows) -> None:
+        """Learn from the rows, and set what `fit` sets, one attribute after the other."""
+        learned = learn(self, rows)
+        self.parent_names_ = rows.parents
+        self.n_fine_ = {rows.parents[parent]: n for parent, n in learned.numbers.items()}
+        self.centers_ = learned.clustering.centers.astype(np.float32)
+        self.center_parents_ = learned.clustering.parents
+        self.edits_: list[Edit] = []
+        self.method_ = learned.method
+        self.history_ = learned.history
+        self._keep_encoder(learned.encoder)
+        self._keep_quality(judge(learned, rows.parents, seed=self.seed, progress=self.progress))
+        features = features_of_all(self.encoder_, rows, learned, progress=self.progress)
+        self._rows = fitted_rows(rows, learned, features, self._sorter)
+        self.edges_ = self._sorter.edges(features, self._rows.leaves)
+        self.labels_ = self._rows.leaves.copy()
+        self._count()
+        self.names_: dict[int, str] = {}
+        self._name(self._sorter.ids())
+        self.notes_ = table_notes(
+            rows,
+            most=self.max_rows,
+            n_asked=asked_in_all(self.n_fine),
+            n_found=len(self.centers_),
+        )
 
     @property
     def _sorter(self) -> Sorter:

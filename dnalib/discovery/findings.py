@@ -17,9 +17,10 @@ def warnings(model: FineCategoryDiscovery) -> list[str]:
     """Return one sentence for each thing that deserves a look, the table's own first."""
     categories = model.categories()
     found = list(model.notes_)
-    if len(model.suspicious_):
+    n_suspicious = len(suspicious(model, most=len(model.labels_)))
+    if n_suspicious:
         found.append(
-            f"{len(model.suspicious_)} rows look as if they had the wrong coarse label: see the "
+            f"{n_suspicious} rows look as if they had the wrong coarse label: see the "
             "list below."
         )
     for sentence, chosen in (
@@ -70,8 +71,8 @@ def numbers(model: FineCategoryDiscovery) -> pd.DataFrame:
 
 def suspicious(model: FineCategoryDiscovery, most: int = 20) -> pd.DataFrame:
     """Return rows whose coarse label looks wrong, with their texts, the most suspicious first."""
+    texts = model.fitted_texts()  # first: a model that was loaded has neither
     shown = model.suspicious_.head(most).copy()
-    texts = model.fitted_texts()
     shown["text"] = [texts[row] for row in shown["row"]]
     return shown
 

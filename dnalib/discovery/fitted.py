@@ -94,7 +94,9 @@ class Fitted:
             Names that the others have.
         """
         position = {category: index for index, category in enumerate(ids)}
-        first = np.where(self.is_first, labels, -1).tolist()
+        # Rows that were added, or had no coarse label, name only what holds no others.
+        telling = self.is_first | ~np.isin(labels, labels[self.is_first])
+        first = np.where(telling, labels, -1).tolist()
         compact = np.array([position.get(category, -1) for category in first])
         words = name_clusters(self.texts, compact, self.parents)
         words += ["(empty)"] * (len(ids) - len(words))

@@ -95,7 +95,7 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
             f"method {model.method!r} is unknown: expected '{AUTO}' or one of {', '.join(METHODS)}"
         )
     chosen = choose(rows, model.max_rows, model.seed)
-    table = _Table(model, rows, chosen, wanted_numbers(model.n_fine, rows))
+    table = _Table(model, rows, chosen, wanted_numbers(model.n_fine, rows, chosen))
     embeddings = table.train("embeddings").train_features
     numbers = table.count(embeddings, "communities")
     first = FIRST if model.method == AUTO else model.method

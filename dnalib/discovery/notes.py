@@ -31,7 +31,7 @@ def table_notes(rows: Rows, *, most: int, n_asked: int, n_found: int) -> list[st
         f"{n_distinct} distinct texts are more than max_rows={most}: that many were learned from, "
         "the others went to the nearest category of their class.": n_distinct > most,
         f"Coarse classes of a single text: {', '.join(single)}.": single,
-        f"{n_asked} categories were asked for but there are only {n_distinct} distinct texts, a "
-        f"class never gets more than its own: {n_found} it is.": n_found < n_asked,
+        f"{n_asked} categories were asked for but a class never gets more than the encoder can "
+        f"tell apart of the texts that were learned from: {n_found} it is.": n_found < n_asked,
     }
     return [note for note, holds in notes.items() if holds]

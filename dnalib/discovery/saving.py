@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +21,9 @@ from safetensors.torch import save_file as save_tensors
 
 from dnalib.clustering import NumberEstimate
 from dnalib.discovery.edits import from_json, to_json
+from dnalib.discovery.texts import plain_label
 from dnalib.encoders import load_encoder
+from dnalib.methods import Method
 
 if TYPE_CHECKING:
     from dnalib.discovery.estimator import FineCategoryDiscovery
@@ -49,7 +53,7 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
     edits, edit_arrays = to_json(model.edits_)
     plain = {
         "format": FORMAT,
-        "settings": {**model.get_params(), "progress": True},
+        "settings": _settings(model),
         "method": model.method_,
         "encoder_digest": model.encoder_digest_,
         "parents": list(model.parent_names_),
@@ -57,8 +61,8 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         "n_fine": {name: asdict(number) for name, number in model.n_fine_.items()},
         "temperature": model.temperature_,
         "sizes": {str(c): n for c, n in model.sizes_.items()},
-        "stability": [model.stability_[c] for c in range(len(model.centers_))],
-        "separation": [model.separation_[c] for c in range(len(model.centers_))],
+        "stability": [model.stability_.get(c, math.nan) for c in range(len(model.centers_))],
+        "separation": [model.separation_.get(c, math.nan) for c in range(len(model.centers_))],
         "notes": model.notes_,
         "edits": edits,
     }
@@ -79,9 +83,9 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         (made / MODEL).write_text(text + "\n", "utf-8", errors="surrogatepass")
         save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, made / ARRAYS)
         save_tensors(weights, made / ENCODER)
-        if folder.exists():
-            shutil.move(folder, Path(temporary) / "old")
-        os.replace(made, folder)
+        for name in (ARRAYS, ENCODER):  # safetensors lets nobody else read what it writes
+            shutil.copymode(made / MODEL, made / name)
+        _swap(made, folder, Path(temporary) / "old")
 
 
 def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
@@ -90,9 +94,11 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
     if not (folder / MODEL).is_file():
         raise FileNotFoundError(f"there is no {MODEL} in {str(folder)!r}: check the folder")
     try:
-        plain = json.loads((folder / MODEL).read_text("utf-8"))
+        plain = json.loads((folder / MODEL).read_text("utf-8", errors="surrogatepass"))
         arrays, weights = load_file(folder / ARRAYS), load_tensors(folder / ENCODER)
         known = plain["format"] == FORMAT
+    except PermissionError:  # a sentence of its own, and nothing is damaged
+        raise
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise ValueError(
             f"the model in {str(folder)!r} is damaged ({str(error).partition(chr(10))[0]}): save it "
@@ -130,13 +136,35 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
     return model
 
 
+def _swap(made: Path, folder: Path, old: Path) -> None:
+    """Put what was made where the folder is, which moves to `old`, or back where that fails."""
+    try:
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(made, folder)
+    except BaseException:  # also Ctrl-C: what is left in `old` is deleted
+        if old.exists() and not folder.exists():
+            os.replace(old, folder)
+        raise
+
+
 def _is_ours(folder: Path) -> bool:
     """Tell whether nothing but a model is in the folder."""
     return {path.name for path in folder.iterdir()} <= {MODEL, ARRAYS, ENCODER}
 
 
+def _settings(model: FineCategoryDiscovery) -> dict[str, object]:
+    """Return the settings with text for keys, of which JSON takes few other types."""
+    settings = {**model.get_params(deep=False), "progress": True}
+    if isinstance(model.n_fine, Mapping):
+        settings["n_fine"] = {plain_label(label): n for label, n in model.n_fine.items()}
+    return settings
+
+
 def _plain(value: object):
-    """Return what JSON cannot write as a plain value."""
+    """Return what JSON cannot write as a plain value; of a method of one's own, its name."""
     if isinstance(value, np.generic):
         return value.item()
-    return dict(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.name if isinstance(value, Method) else dict(value)

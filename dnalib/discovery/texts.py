@@ -29,7 +29,7 @@ def clean(text: str) -> str:
     >>> clean("<p>Hello&nbsp;<b>there</b></p>  a < b")
     'Hello there a < b'
     """
-    text = text[:LONGEST].encode("utf-8", "replace").decode("utf-8")  # no halves of characters
+    text = _without_halves(text[:LONGEST])
     if "<" in text:
         text = _TAG.sub(" ", _HIDDEN.sub(" ", text))
     return " ".join(_INVISIBLE.sub("", html.unescape(text)).split())
@@ -68,13 +68,18 @@ def clean_all(texts: Iterable) -> list[str]:
 
 
 def plain_labels(coarse: Iterable) -> list[str | None]:
-    """Return coarse labels as stripped text, None for a missing one."""
+    """Return coarse labels as `plain_label`, None for a missing one."""
     if isinstance(coarse, str | bytes) or not isinstance(coarse, Iterable):
         raise ValueError(
             f"coarse labels are one {type(coarse).__name__} ({str(coarse)[:40]!r}), expected one "
             "label a text"
         )
-    return [None if is_missing(label) else str(label).strip() for label in coarse]
+    return [None if is_missing(label) else plain_label(label) for label in coarse]
+
+
+def plain_label(label: object) -> str:
+    """Return a label as stripped text that every file takes."""
+    return _without_halves(str(label)).strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +201,11 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _without_halves(text: str) -> str:
+    """Return a text with a question mark for each half of a character (a lone surrogate)."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _short(value: object) -> str:

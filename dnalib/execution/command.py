@@ -15,9 +15,7 @@ from dnalib.execution.outcomes import (
     ALL_WELL,
     DIFFERENT,
     EXIT_CODES,
-    INTERRUPTED,
     LOCKED,
-    TERMINATED,
     Outcome,
     exit_code,
 )
@@ -27,7 +25,7 @@ from dnalib.execution.remote import Here, Remote
 from dnalib.files import atomic_path
 from dnalib.running.arguments import REFUSED, one_line
 from dnalib.running.cluster import Cluster
-from dnalib.running.interrupts import Terminated, one_interrupt
+from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
 
 
 def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dnalib.running.interrupts import INTERRUPTED
+
 
 class Outcome(StrEnum):
     """How a notebook ended."""
@@ -45,7 +47,6 @@ class Result:
 
 
 ALL_WELL, LOCKED, DIFFERENT = 0, 7, 9
-INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, 128 + SIGTERM, as shells have it
 
 # In the order in which they decide: a run that ended in several ways exits with the first.
 EXIT_CODES = {

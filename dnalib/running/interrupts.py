@@ -1,9 +1,12 @@
-"""SIGINT and SIGTERM as exceptions, the first of them only."""
+"""SIGINT and SIGTERM as exceptions, the first of them only, and the exit codes after them."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, 128 + SIGTERM, as shells have it
 
 
 class Terminated(KeyboardInterrupt):

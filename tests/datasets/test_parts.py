@@ -69,6 +69,14 @@ def test_thinning_keeps_proportions_and_what_is_small_enough():
     np.testing.assert_array_equal(part.train.inputs[:, 0, 0], part.train.fine)
 
 
+def test_thinning_keeps_a_category_of_a_single_row():
+    fine = np.array([0] * 10 + [2] + [1] * 10)
+    split = Split([f"t{row}" for row in range(21)], np.minimum(fine, 1), fine)
+    part = thin(CoarseDataset("toy", "text", split, split, ("a", "b"), tuple("pqr"), {}), 10)
+    assert np.bincount(part.train.fine).tolist() == [5, 5, 1]
+    assert part.train.inputs[5] == "t10" and part.train.coarse[5] == 1
+
+
 def test_thinning_depends_on_the_seed_only():
     digits = load("digits")
     parts = [thin(digits, 300, 50, seed=seed) for seed in (0, 0, 1)]

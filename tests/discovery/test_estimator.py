@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks
 
-from dnalib.discovery import FineCategoryDiscovery, features
+from dnalib.discovery import FineCategoryDiscovery, estimator, features
 
 
 def test_categories_belong_to_their_class(make, table):
@@ -31,6 +31,23 @@ def test_training_is_repeatable_and_recorded(make, table):
     assert first.labels_.tolist() == second.labels_.tolist()
     assert len(first.history_) == 2 and "loss_dna" in first.history_
     assert not np.allclose(first.transform(["cat"]), make(4).fit(*table).transform(["cat"]))
+
+
+def test_an_interrupted_fit_leaves_the_model_as_it_was(make, table, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    fitted = make(4).fit(*table)
+    before, predicted = fitted.categories(), fitted.predict(table[0])
+    monkeypatch.setattr(estimator, "judge", interrupted)
+    model = make(4)
+    for each in (model, fitted.set_params(n_fine=7)):
+        with pytest.raises(KeyboardInterrupt):
+            each.fit([*table[0], "oak bark", "rose"], [*table[1], "wood", "wood"])
+    with pytest.raises(NotFittedError):
+        model.predict(["cat"])
+    pd.testing.assert_frame_equal(fitted.categories(), before)
+    np.testing.assert_array_equal(fitted.predict(table[0]), predicted)
 
 
 def test_given_parents_bind_and_missing_ones_are_predicted(make, table):

@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dnalib.discovery import FineCategoryDiscovery, export, numbers, repeated, report, warnings
+from dnalib.discovery import (
+    FineCategoryDiscovery,
+    export,
+    numbers,
+    repeated,
+    report,
+    suspicious,
+    warnings,
+)
 
 
 @pytest.fixture
@@ -85,6 +93,10 @@ def test_a_loaded_model_has_no_report(make, table, tmp_path):
     with pytest.raises(ValueError, match="loaded from disk"):
         report.write_report(loaded, tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
+    for finding in (warnings, suspicious, repeated):
+        with pytest.raises(ValueError, match="loaded from disk"):
+            finding(loaded)
+    assert numbers(loaded)["rows"].sum() == 100
 
 
 def test_names_on_the_map_do_not_overlap(make, table):

@@ -1,0 +1,61 @@
+"""Tables as people save them: separators, encodings, and what is said of them."""
+
+import pytest
+
+from dnalib.datasets import read_table
+
+
+def read(folder, content):
+    (folder / "t.csv").write_bytes(content)
+    return read_table(folder / "t.csv")
+
+
+# --- separators ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"text;label\nhello there;a;\nbye now;b;\n",
+        b"text;label\nhello there;a;\nbye now;b\n",
+        b"text,label\nhello there,a,\nbye now,b,\n",
+    ],
+)
+def test_rows_that_end_in_a_separator_keep_their_columns(tmp_path, content):
+    frame = read(tmp_path, content).frame
+    assert frame.to_dict("list") == {"text": ["hello there", "bye now"], "label": ["a", "b"]}
+    assert frame.index.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("more", [b"hello, there,a\n", b"hello there,a,\nhello, there,a\n"])
+def test_values_without_a_column_are_refused_and_not_dropped(tmp_path, more):
+    with pytest.raises(ValueError, match="more values than the header has columns, 2") as caught:
+        read(tmp_path, b"text,label\n" + more)
+    assert "\n" not in str(caught.value)
+
+
+# --- encodings -----------------------------------------------------------------------------------
+
+PLAIN = b"a message without any accents,a\n"
+ACCENTED = (
+    "Ich möchte heute Käse für die Gäste kaufen,b\n"
+    "Wo ist die Straße nach Köln und wie weit ist es,a\n"
+    "Die müden Bären hören die Vögel nicht,b\n"
+    "Können Sie mir bitte die Öffnungszeiten schicken,a\n"
+)
+
+
+def test_an_encoding_is_guessed_from_the_lines_that_tell_it(tmp_path):
+    late = ACCENTED.encode("latin-1")
+    table = read(tmp_path, b"text,label\n" + PLAIN * 9000 + late)
+    written = [line.rpartition(",")[0] for line in ACCENTED.splitlines()]
+    assert table.frame["text"].tolist()[9000:] == written
+    assert "(a guess)" in table.note
+
+
+def test_one_damaged_character_leaves_the_others_as_they_are(tmp_path):
+    table = read(tmp_path, b"\xef\xbb\xbftext,label\n" + ACCENTED.encode() * 3 + b"caf\xe9,b\n")
+    assert table.frame["text"].iloc[0] == "Ich möchte heute Käse für die Gäste kaufen"
+    assert table.frame["text"].iloc[-1] == "caf\ufffd"
+    assert table.frame.columns[0] == "text"
+    assert "UTF-8 (damaged characters, shown as \ufffd: 1)" in table.note
