@@ -25,7 +25,7 @@ def test_solutions_run(path, monkeypatch):
     monkeypatch.setenv("DNALIB_HEADLESS", "1")
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": path.parent}}
     ).execute()
 
 
