@@ -114,7 +114,7 @@ def test_a_slider_of_the_playground_draws_its_figure_anew(page, address):
 
 def test_the_lasso_of_the_explorer_lists_texts(page, address):
     open_notebook(page, address, "explorer.ipynb")
-    run_all_cells(page, patience=120)
+    run_all_cells(page, patience=500)
     assert errors(page) == []
     page.get_by_title("Activate lasso selection").first.click()
     box = page.locator(".jp-OutputArea canvas").first.bounding_box()
