@@ -88,7 +88,7 @@ def measure_cell(cell: Cell, settings: dict) -> dict:
 
 
 def describe_environment() -> dict:
-    """Return the code's version and git revision, the time, the packages, the hardware, and what it computes in."""
+    """Return the code's version and git revision, the time, the packages and the hardware."""
     hardware = environment.hardware()
     return {
         "dnalib": dnalib.__version__,

@@ -62,7 +62,7 @@ def _score_by_training_centers(dataset: CoarseDataset, run: Run) -> dict[str, fl
 
 
 def _score_with_counted(dataset: CoarseDataset, run: Run) -> dict[str, float]:
-    """Score as the protocol does, by a number counted on the features; its rule is the estimator's."""
+    """Score as the protocol does, by a number counted on the features by the estimator's rule."""
     rule = "silhouette" if len(run.history) else "communities"
     coarse = dataset.train.coarse
     n = sum(
