@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnalib import environment
 from dnalib.benchmark import Apart, Cell, CellFailed, ResultStore, main, run_grid
 from dnalib.benchmark.progress import Progress
 from dnalib.running.processes import Limits
@@ -174,7 +175,8 @@ def test_wrong_options_are_refused_in_one_sentence(tmp_path, capsys, arguments, 
 
 def record(cell: Cell, seconds: float, epochs: int) -> dict:
     known = {"dataset": cell.dataset, "method": cell.method, "encoder": cell.encoder}
-    return known | {"seconds": seconds, "config": {"epochs": epochs}}
+    computed_in = {"arithmetic": environment.arithmetic()}
+    return known | {"seconds": seconds, "config": {"epochs": epochs}, "environment": computed_in}
 
 
 def test_the_time_left_is_that_of_like_cells_by_their_epochs():
@@ -186,6 +188,21 @@ def test_the_time_left_is_that_of_like_cells_by_their_epochs():
     progress = Progress(5, waiting + unknown, [record(cells[0], 4, 1)], jobs=1)
     assert progress.left() == "5 left, at least 2 min"
     assert Progress(1, unknown, [], jobs=1).left() == "1 left"
+
+
+def test_runs_in_another_arithmetic_tell_nothing_about_the_time():
+    cell = Cell("a", "dna", 0)
+    elsewhere = record(cell, 50, 1) | {"environment": {"arithmetic": "another"}}
+    assert Progress(1, [(cell, 8)], [elsewhere], jobs=1).left() == "1 left"
+
+
+def test_a_cell_that_takes_longer_than_foreseen_is_told_of():
+    cells = [Cell("a", "dna", seed) for seed in range(2)]
+    progress = Progress(2, [(cell, 1) for cell in cells], [record(cells[0], 100, 1)], jobs=1)
+    progress.start(cells[0])
+    assert progress.left() == "2 left, about 3 min"
+    progress._started[cells[0]] -= 101
+    assert progress.left() == "2 left, at least 2 min"
 
 
 def test_a_finished_cell_tells_how_long_its_like_will_take(capsys):

@@ -20,6 +20,8 @@ from dnalib.methods import run
 
 SCORES = ("acc", "ari", "nmi")
 RECORDED_PACKAGES = ("torch", "transformers", "numpy", "scikit-learn", "faiss-cpu")
+BEFORE_IT_WAS_RECORDED = "bfloat16"
+"""Arithmetic of the runs that do not name theirs: all were made on processors with bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ def measure_cell(cell: Cell, settings: dict) -> dict:
         "history": history,
         "environment": describe_environment(),
     }
+
+
+def arithmetic_of(record: dict) -> str:
+    """Return what a run's layers were computed in; float32 takes several times as long."""
+    return record["environment"].get("arithmetic", BEFORE_IT_WAS_RECORDED)
 
 
 def describe_environment() -> dict:

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Iterable
 
-from dnalib.benchmark.cells import Cell
+from dnalib import environment
+from dnalib.benchmark.cells import Cell, arithmetic_of
 from dnalib.progress import duration
 
 HEARTBEAT_SECONDS = 60
@@ -16,7 +17,8 @@ class Progress:
     """Lines that also read well in a log, with an estimate of the time that is left.
 
     A cell is expected to take, for each of its epochs, what the last one of its dataset, method
-    and encoder took: in this run, or else in the store.
+    and encoder took: in this run, or else in the store if it was computed in this machine's
+    arithmetic.
 
     Parameters
     ----------
@@ -46,7 +48,10 @@ class Progress:
         self._place = total - len(self._waiting)
         self._names = {}
         self._lock = threading.RLock()
+        arithmetic = environment.arithmetic()
         for record in records:
+            if arithmetic_of(record) != arithmetic:
+                continue
             kind = (record["dataset"], record["method"], record["encoder"])
             self._rates[kind] = record["seconds"] / record["config"]["epochs"]
 
@@ -79,17 +84,18 @@ class Progress:
         with self._lock:
             now = time.monotonic()
             cells = [*self._waiting, *self._started]
-            known = [cell for cell in cells if _kind(cell) in self._rates]
-            seconds = 0.0
-            for cell in known:
-                spent = now - self._started.get(cell, now)
-                seconds += max(0.0, self._rates[_kind(cell)] * self._epochs[cell] - spent)
+            left = [
+                self._rates[_kind(cell)] * self._epochs[cell] - (now - self._started.get(cell, now))
+                for cell in cells
+                if _kind(cell) in self._rates
+            ]
         if not cells:
             return "none left"
-        if not known:
+        if not left:
             return f"{len(cells)} left"
-        word = "about" if len(known) == len(cells) else "at least"
-        return f"{len(cells)} left, {word} {duration(seconds / min(self._jobs, len(cells)))}"
+        foreseen = len(left) == len(cells) and min(left) >= 0
+        seconds = sum(max(0.0, each) for each in left) / min(self._jobs, len(cells))
+        return f"{len(cells)} left, {'about' if foreseen else 'at least'} {duration(seconds)}"
 
     def _say(self, text: str) -> None:
         print(text, flush=True)

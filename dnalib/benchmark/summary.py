@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dnalib.benchmark.cells import SCORES
+from dnalib.benchmark.cells import SCORES, arithmetic_of
 
 COSTS = ("seconds", "cpu_seconds")
-BEFORE_IT_WAS_RECORDED = "bfloat16"
-"""Arithmetic of the runs that do not name theirs: all were made on processors with bfloat16."""
 
 READINGS = ("ward", "inductive")
 """Scores of the same features in other ways, as `dnalib.benchmark.readings` says."""
@@ -107,8 +105,7 @@ def mean_costs(records: Sequence[dict]) -> dict[str, object]:
     """
     by_arithmetic: dict[str, list[dict]] = {}
     for record in records:
-        arithmetic = record["environment"].get("arithmetic", BEFORE_IT_WAS_RECORDED)
-        by_arithmetic.setdefault(arithmetic, []).append(record)
+        by_arithmetic.setdefault(arithmetic_of(record), []).append(record)
     arithmetic = min(by_arithmetic)  # "bfloat16" before "float32"
     runs = pd.DataFrame(by_arithmetic[arithmetic])
     highest = {"peak_gib": runs["peak_gib"].max(), "arithmetic": arithmetic}
