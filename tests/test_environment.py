@@ -80,7 +80,7 @@ def clone(tmp_path):
     (tmp_path / ".ci").mkdir()
     (tmp_path / ".ci" / "run").write_bytes((ROOT / ".ci" / "run").read_bytes())
 
-    def run(first: str, second: str) -> subprocess.CompletedProcess:
+    def run(first: str, second: str, **variables: str) -> subprocess.CompletedProcess:
         text = (ROOT / "README.md").read_text("utf-8")
         for old, new in zip(blocks_under("Two commands", text), (first, second), strict=True):
             text = text.replace(f"\n{old}\n", f"\n{new}\n")
@@ -88,7 +88,7 @@ def clone(tmp_path):
         return subprocess.run(
             ["bash", ".ci/run"],
             cwd=tmp_path,
-            env={"PATH": str(commands)},
+            env={"PATH": str(commands)} | variables,
             capture_output=True,
             text=True,
         )
@@ -106,11 +106,11 @@ def test_ci_runs_the_readmes_commands_in_order(clone):
         "install",
         "tests",
         "closing line",
-        "tests",
-        "closing line -m slow or browser",
         "job",
         "tests",
         "closing line tests/notebooks/test_quick.py",
+        "tests",
+        "closing line -m slow or browser",
         "closing line tests/notebooks/test_quick.py",
         "closing line -m slow or browser",
         "closing line",
@@ -118,10 +118,20 @@ def test_ci_runs_the_readmes_commands_in_order(clone):
     assert re.findall(r"^== (.*): passed, \d+ s$", done.stdout, re.MULTILINE) == [
         "install",
         "tests",
-        "slow tests",
         "main job",
         "tests of its metrics",
+        "slow tests",
     ]
+
+
+def test_ci_leaves_the_slow_tests_out_on_a_slow_machine(clone):
+    done = clone("echo install && echo job", "echo tests && echo closing line", SECONDS="1800")
+    assert done.returncode == 0, done.stderr
+    assert "-m slow" not in done.stdout
+    closing = done.stdout.splitlines()[-3:]
+    assert closing[0] == "closing line tests/notebooks/test_quick.py"
+    assert re.fullmatch(r"slow tests: left out, since the steps above took 180\d s", closing[1])
+    assert closing[2] == "closing line"
 
 
 def test_ci_installs_chromium_where_there_is_none(clone):
@@ -142,7 +152,7 @@ def test_ci_installs_chromium_where_there_is_none(clone):
     [
         ("false && echo job", "echo tests", ["install"]),
         ("echo install && false", "echo tests", ["main job"]),
-        ("echo install && echo job", "false", ["tests", "slow tests", "tests of its metrics"]),
+        ("echo install && echo job", "false", ["tests", "tests of its metrics", "slow tests"]),
     ],
 )
 def test_ci_fails_when_a_step_does(clone, first, second, failed):
