@@ -114,10 +114,14 @@ def data() -> Iterator[Finding]:
     """Look for the benchmark sets, which are optional."""
     yield True, "Data pydocs, digits: come with the packages"
     for name in OPTIONAL_DATA:
-        places = [folder / name for folder in _data_folders() if (folder / name).is_dir()]
+        places = [folder / name for folder in _data_folders() if _holds_a_file(folder / name)]
         missing = "not found; optional, dnalib.datasets.load fetches it or says how to get it"
         where = f"found in {places[0]}" if places else missing
         yield True, f"Data {name}: {where}"
+
+
+def _holds_a_file(folder: Path) -> bool:
+    return any(path.is_file() for path in folder.rglob("*"))  # a failed download leaves it empty
 
 
 def _data_folders() -> Iterator[Path]:

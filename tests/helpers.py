@@ -36,7 +36,7 @@ def make_tiny_bert(folder: Path, layers: int = 3, pooling: str | None = None) ->
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=layers,
-        num_attention_heads=2, intermediate_size=32, max_position_embeddings=32,
+        num_attention_heads=2, intermediate_size=32, max_position_embeddings=64,
     )  # fmt: skip
     BertModel(config).save_pretrained(folder)
     if pooling is not None:

@@ -211,9 +211,10 @@ def _cached_entries() -> list[Entry]:
         except (ValueError, KeyError, TypeError, OSError) as error:
             warnings.warn(f"{path} is damaged ({error}) and is built again", stacklevel=4)
     entries = build()
-    with atomic_path(path) as temporary:
-        rows = [[entry.library, entry.category, entry.name, entry.text] for entry in entries]
-        temporary.write_text(json.dumps({"digest": digest(entries), "rows": rows}))
+    try:
+        _write(path, entries)
+    except OSError as error:
+        warnings.warn(f"{path} cannot be written ({error}): going on without it", stacklevel=4)
     return entries
 
 
@@ -221,6 +222,12 @@ def _cache_path() -> Path:
     # The digest of this file stands for the version of the builder: nobody can forget to raise it.
     key = json.dumps([versions(), sha256(__file__)])
     return cache_dir() / "pydocs" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+
+
+def _write(path: Path, entries: list[Entry]) -> None:
+    rows = [[entry.library, entry.category, entry.name, entry.text] for entry in entries]
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps({"digest": digest(entries), "rows": rows}))
 
 
 def _read(path: Path) -> list[Entry]:

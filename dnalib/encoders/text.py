@@ -40,7 +40,8 @@ class TextEncoder(nn.Module):
     pooling : {"mean", "cls"}, default "mean"
         A text's feature: the mean over its tokens, or the state of its first token.
     max_length : int, default 64
-        Word pieces kept of each text, special tokens included.
+        Word pieces kept of each text, special tokens included; no more than the model has
+        positions for.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
         Of the layers' arithmetic; "auto" is `dnalib.environment.arithmetic`.
     digest : str, default ""
@@ -65,6 +66,7 @@ class TextEncoder(nn.Module):
     ):
         super().__init__()
         _check_choice("pooling", pooling, POOLINGS)
+        _check_length(max_length, model)
         self.model = model
         self.tokenizer = tokenizer
         self.pooling = pooling
@@ -230,6 +232,24 @@ def _resolve_precision(precision: str) -> torch.dtype:
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
         raise ValueError(f"{name} is {value!r}: expected one of {', '.join(choices)}")
+
+
+def _check_length(max_length: int, model: PreTrainedModel) -> None:
+    """Refuse at once what would fail at the first long text, hours later perhaps."""
+    positions = _positions(model)
+    if max_length < 1 or (positions is not None and max_length > positions):
+        most = "at least 1" if positions is None else f"1 to {positions}, which is all it can place"
+        raise ValueError(f"max_length is {max_length} for {type(model).__name__}: expected {most}")
+
+
+def _positions(model: PreTrainedModel) -> int | None:
+    """Return how many word pieces the model has learned places for; None where it has no table."""
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    if not isinstance(table, nn.Embedding):
+        return None
+    # RoBERTa and its kin count from the row after that of padding.
+    skipped = 0 if table.padding_idx is None else table.padding_idx + 1
+    return table.num_embeddings - skipped
 
 
 def _check_texts(texts: Sequence[str]) -> None:

@@ -192,6 +192,11 @@ def resolve_config(method: Method, dataset: CoarseDataset, settings: dict) -> Tr
             f"pretrain_epochs is {config.pretrain_epochs} but method {method.name!r} does not "
             "pretrain: expected 0; leave it out"
         )
+    if config.pretrain_epochs >= config.epochs:
+        raise ValueError(
+            f"pretrain_epochs is {config.pretrain_epochs} of {config.epochs} epochs: expected "
+            f"fewer, or {method.name!r} itself never trains; lower it or raise epochs"
+        )
     n = len(dataset.train)
     if config.k is None:
         return replace(config, k=max(1, min(round(n / number_of_categories(dataset)), n - 1)))

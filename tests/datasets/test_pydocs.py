@@ -164,6 +164,14 @@ def test_a_damaged_cache_is_built_again_with_one_warning(quick_build, own_cache,
         load("pydocs")
 
 
+def test_a_cache_that_cannot_be_written_is_done_without(quick_build, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="cannot be written .*: going on without it"):
+        dataset = load("pydocs")
+    assert len(dataset.train) > 0
+
+
 def test_another_version_has_its_own_cache(quick_build, monkeypatch):
     load("pydocs")
     monkeypatch.setattr(module, "versions", lambda: {"scipy": "99"})

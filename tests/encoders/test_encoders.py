@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, RobertaConfig, RobertaModel
 
 from dnalib import minilm
-from dnalib.encoders import VectorEncoder, embed, encode, load_encoder
+from dnalib.encoders import TextEncoder, VectorEncoder, embed, encode, load_encoder
 from dnalib.encoders.cache import cached, content_key
 from tests.helpers import make_texts, make_tiny_bert
 
@@ -83,6 +83,21 @@ def test_bfloat16_stays_close_to_float32(tiny_bert):
 def test_max_length_cuts_texts_with_their_special_tokens(tiny_bert):
     encoder = load_encoder(str(tiny_bert), max_length=4)
     assert encoder.tokenize(["cat dog oak rose petal"]).lengths.tolist() == [4]
+
+
+@pytest.mark.parametrize("max_length", [0, 65])
+def test_more_word_pieces_than_a_model_has_places_are_refused_at_once(tiny_bert, max_length):
+    message = f"max_length is {max_length} for BertModel: expected 1 to 64, which is all it can"
+    with pytest.raises(ValueError, match=message):
+        load_encoder(str(tiny_bert), max_length=max_length)
+
+
+def test_models_that_count_places_from_their_padding_have_fewer():
+    small = {"vocab_size": 9, "hidden_size": 4, "num_attention_heads": 1, "num_hidden_layers": 1}
+    config = RobertaConfig(**small, max_position_embeddings=34, pad_token_id=1)
+    TextEncoder(RobertaModel(config), None, trainable_layers=0, max_length=32)
+    with pytest.raises(ValueError, match="for RobertaModel: expected 1 to 32"):
+        TextEncoder(RobertaModel(config), None, trainable_layers=0, max_length=33)
 
 
 def test_packaged_minilm_is_verified_and_tells_cats_from_stocks():
