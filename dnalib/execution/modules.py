@@ -18,8 +18,8 @@ ALWAYS = (f"{PACKAGE}.execution.worker", f"{PACKAGE}.execution.html")
 def used(notebook: Notebook, folder: Path | None = None) -> dict[str, str]:
     """Return the digest of every dnalib module that `notebook` uses, however indirectly.
 
-    An import counts wherever it stands, in a function too. Where a code cell cannot be parsed,
-    every module counts.
+    An import counts wherever it stands, in a function too, and so does a file beside a module that
+    its code names, such as a template. Where a code cell cannot be parsed, every module counts.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def used(notebook: Notebook, folder: Path | None = None) -> dict[str, str]:
     Returns
     -------
     dict
-        Module name to SHA-256, sorted.
+        Name of a module, or of a file after that of its module, to SHA-256; sorted.
     """
     files = module_files(folder or Path(dnalib.__file__).parent)
     waiting = [name for name in ALWAYS if name in files]
@@ -47,7 +47,10 @@ def used(notebook: Notebook, folder: Path | None = None) -> dict[str, str]:
             path = files[name]
             package = name if path.name == "__init__.py" else name.rpartition(".")[0]
             waiting += _known(_names_in(path, package, _stamp(path)), files)
-    return {name: _digest(files[name], _stamp(files[name])) for name in sorted(found)}
+    paths = {name: files[name] for name in found}
+    for name in found:
+        paths |= {f"{name}: {path.name}": path for path in _named_beside(files[name])}
+    return {name: _digest(path, _stamp(path)) for name, path in sorted(paths.items())}
 
 
 def module_files(folder: Path) -> dict[str, Path]:
@@ -79,6 +82,12 @@ def _known(names: Iterable[str], files: dict[str, Path]) -> list[str]:
 @functools.cache
 def _names_in(path: Path, package: str, stamp: tuple[int, int]) -> frozenset[str]:
     return frozenset(_names(ast.parse(path.read_text("utf-8")), package))
+
+
+def _named_beside(path: Path) -> list[Path]:
+    others = [p for p in path.parent.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
+    code = path.read_text("utf-8") if others else ""
+    return [other for other in others if f'"{other.name}"' in code]
 
 
 def _names(tree: ast.Module, package: str) -> Iterator[str]:

@@ -72,8 +72,26 @@ def test_only_a_used_module_counts(project, library):
     assert {name for name in before if before[name] != after[name]} == {"dnalib.hidden"}
 
 
+def test_a_file_that_a_used_module_names_counts(project, library):
+    for name in ("page.html", "unnamed.html"):
+        (library / "package" / name).write_text("before")
+    (library / "package" / "inner.py").write_text('page = read("page.html")')
+    project.notebook("00_first", "from dnalib import package")
+    notebook = read(project.notebooks / "00_first.ipynb")
+    before = modules.used(notebook, library)
+    (library / "package" / "unnamed.html").write_text("after")
+    assert modules.used(notebook, library) == before
+    (library / "package" / "page.html").write_text("after")
+    after = modules.used(notebook, library)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"dnalib.package.inner: page.html"}
+
+
 def test_the_real_library_is_followed_to_its_bottom(project):
     project.notebook("00_first", "from dnalib import methods")
     used = modules.used(read(project.notebooks / "00_first.ipynb"))
     assert {"dnalib.training.loop", "dnalib.files", "dnalib.neighbors"} <= used.keys()
     assert "dnalib.plots" not in used
+    project.notebook("00_first", "from dnalib.discovery import FineCategoryDiscovery")
+    used = modules.used(read(project.notebooks / "00_first.ipynb"))
+    assert "dnalib.discovery.report: report.html.j2" in used
