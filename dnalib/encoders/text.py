@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dnalib.encoders.cache import cached, content_key
+from dnalib.encoders.packing import Packing, pack_attention, run_layers
 from dnalib.encoders.store import Batch, RaggedStore, length_buckets
 from dnalib.environment import arithmetic
 from dnalib.progress import progress_bar
@@ -76,7 +77,7 @@ class TextEncoder(nn.Module):
         self.dtype = _resolve_precision(precision)
         self.trains_embeddings = trainable_layers == "all"
         self.frozen_layers = _count_frozen(trainable_layers, model.config.num_hidden_layers)
-        if not self._splits_nowhere and not _is_bert_shaped(model):
+        if not self._splits_nowhere and not (_is_bert_shaped(model) and pack_attention(model)):
             raise ValueError(
                 f"{type(model).__name__} cannot be cut at layer {self.frozen_layers}: only "
                 "BERT-shaped encoders can; take trainable_layers=0 or 'all'"
@@ -143,10 +144,11 @@ class TextEncoder(nn.Module):
         with progress_bar(len(tokens), "encoding", "text", show=progress) as bar:
             for indices in buckets:
                 batch = tokens.batch(indices).to(self.device)
+                packing = Packing(batch.mask)
                 with self._autocast():
-                    hidden = self._lower(batch)
+                    hidden = self._lower(batch, packing)
                 positions, mask = tokens.positions(indices)
-                states[positions[mask]] = hidden.to("cpu", self.dtype)[mask]
+                states[positions[mask]] = hidden.to("cpu", self.dtype)
                 bar.update(len(indices))
         self.train(was_training)
         return states
@@ -160,36 +162,30 @@ class TextEncoder(nn.Module):
         views that change tokens.
         """
         batch = batch.to(self.device)
+        packing = Packing(batch.mask)
         with self._autocast():
-            hidden = batch.values
-            if not hidden.is_floating_point():
+            if batch.values.is_floating_point():
+                hidden = packing.pack(batch.values)
+            else:
                 with nullcontext() if self.trains_embeddings else torch.no_grad():
-                    hidden = self._lower(batch)
-            hidden = self._upper(hidden, batch.mask)
-        return _pool(hidden.float(), batch.mask, self.pooling)
+                    hidden = self._lower(batch, packing)
+            hidden = self._upper(hidden, packing).float()
+        return packing.mean(hidden) if self.pooling == "mean" else hidden[packing.first]
 
-    def _lower(self, batch: Batch) -> Tensor:
-        """Return the states ``(b, t, dim)`` below the trainable layers, from token ids."""
+    def _lower(self, batch: Batch, packing: Packing) -> Tensor:
+        """Return the states ``(n, dim)`` below the trainable layers, from token ids."""
         if self._splits_nowhere:
             outputs = self.model(input_ids=batch.values, attention_mask=batch.mask.long())
-            return outputs.last_hidden_state
-        hidden = self.model.embeddings(input_ids=batch.values)
-        return self._run_layers(self.model.encoder.layer[: self.frozen_layers], hidden, batch.mask)
+            return packing.pack(outputs.last_hidden_state)
+        hidden = packing.pack(self.model.embeddings(input_ids=batch.values))
+        if hasattr(self.model, "embeddings_project"):  # ELECTRA's may be narrower than its layers
+            hidden = self.model.embeddings_project(hidden)
+        return run_layers(self.model.encoder.layer[: self.frozen_layers], hidden, packing)
 
-    def _upper(self, hidden: Tensor, mask: Tensor) -> Tensor:
+    def _upper(self, hidden: Tensor, packing: Packing) -> Tensor:
         if self._splits_nowhere:
             return hidden
-        return self._run_layers(self.model.encoder.layer[self.frozen_layers :], hidden, mask)
-
-    @staticmethod
-    def _run_layers(layers: nn.ModuleList, hidden: Tensor, mask: Tensor) -> Tensor:
-        # What eager attention adds to its logits: 0 where a token counts, the lowest number
-        # elsewhere; (b, 1, 1, t) for every head and every query token.
-        lowest = torch.finfo(torch.float32).min
-        attention_mask = (~mask)[:, None, None, :].float() * lowest
-        for layer in layers:
-            hidden = layer(hidden, attention_mask)
-        return hidden
+        return run_layers(self.model.encoder.layer[self.frozen_layers :], hidden, packing)
 
     @property
     def device(self) -> torch.device:
@@ -199,13 +195,6 @@ class TextEncoder(nn.Module):
     def _autocast(self):
         enabled = self.dtype == torch.bfloat16
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
-
-
-def _pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
-    if pooling == "cls":
-        return hidden[:, 0]
-    weights = mask[:, :, None].float()
-    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
 def _count_frozen(trainable_layers: int | str, n_layers: int) -> int:

@@ -38,23 +38,7 @@ def drop(batch: Batch, rate: float, generator: torch.Generator) -> Batch:
         return replace(batch, values=batch.values * keep)
     keep = torch.rand(batch.mask.shape, generator=generator) >= rate
     keep[:, 0] = True
-    hidden = replace(batch, mask=batch.mask & keep)
-    # States know their places already; token ids get theirs from where they stand.
-    return close_ranks(hidden) if batch.values.is_floating_point() else hidden
-
-
-def close_ranks(batch: Batch) -> Batch:
-    """Move the tokens that count to the front, in order, so that hidden ones cost nothing.
-
-    Parameters
-    ----------
-    batch : Batch
-        States ``(b, t, d)``; the result is as long as its longest row has tokens that count.
-    """
-    longest = int(batch.mask.sum(1).max())
-    order = torch.argsort(batch.mask, dim=1, descending=True, stable=True)[:, :longest]
-    places = order[:, :, None].expand(-1, -1, batch.values.shape[2])
-    return Batch(batch.values.gather(1, places), batch.mask.gather(1, order))
+    return replace(batch, mask=batch.mask & keep)
 
 
 class _ImageView:

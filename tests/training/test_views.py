@@ -6,7 +6,7 @@ import torch
 from dnalib.benchmark.paper import PAPER
 from dnalib.encoders import Batch, VectorEncoder, load_encoder
 from dnalib.methods import get_method
-from dnalib.training.views import close_ranks, drop, make_view
+from dnalib.training.views import drop, make_view
 from tests.helpers import make_texts, make_tiny_bert
 
 
@@ -24,24 +24,6 @@ def test_drop_hides_the_share_it_says_and_never_the_first_token():
     assert changed.mask[:, 0].all()
     assert not changed.mask[:, 15:].any()
     assert 1 - changed.mask[:, 1:15].float().mean() == pytest.approx(0.15, abs=0.02)
-
-
-def test_dropped_states_are_left_out_and_the_feature_is_as_if_they_were_hidden(encoder):
-    store = encoder.tokenize(make_texts(16).train.inputs)
-    ids = store.batch(torch.arange(16))
-    with torch.no_grad():
-        states = encoder.eval()._lower(ids)
-        dropped = drop(Batch(states, ids.mask), 0.4, torch.Generator().manual_seed(0))
-        hidden = drop(ids, 0.4, torch.Generator().manual_seed(0))
-        assert dropped.values.shape[1] == hidden.mask.sum(1).max() < ids.mask.shape[1]
-        torch.testing.assert_close(encoder(dropped), encoder(Batch(states, hidden.mask)))
-
-
-def test_closing_ranks_keeps_the_order():
-    mask = torch.tensor([[True, False, True, True], [True, False, False, True]])
-    closed = close_ranks(Batch(torch.arange(8.0).reshape(2, 4, 1), mask))
-    assert closed.mask.tolist() == [[True] * 3, [True, True, False]]
-    assert closed.values[closed.mask].ravel().tolist() == [0, 2, 3, 4, 7]
 
 
 def test_drop_on_vectors_hides_coordinates():
