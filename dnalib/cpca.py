@@ -141,12 +141,14 @@ def compress(
     """Return both sets in the leading principal components of the two together.
 
     With thousands of pixels the eigenvectors of 41 alphas take minutes otherwise; the authors'
-    code has such a step as well. Sets that are not longer than ``n_components`` are only flattened.
+    code has such a step as well. Sets that are not longer than ``n_components`` are only flattened;
+    no more components are taken than there are rows.
     """
     targets, reference = _rows(targets), _rows(reference)
     if targets.shape[1] <= n_components:
         return targets, reference
-    pooled = PCA(n_components, random_state=0).fit(np.concatenate([targets, reference]))
+    together = np.concatenate([targets, reference])
+    pooled = PCA(min(n_components, len(together)), random_state=0).fit(together)
     return pooled.transform(targets), pooled.transform(reference)
 
 

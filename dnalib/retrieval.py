@@ -48,6 +48,8 @@ def recall_at_k(
     {1: 66.66666666666667}
     """
     labels = _one_label_a_row("features", features, labels)
+    if min(ks) < 1:
+        raise ValueError(f"ks holds {min(ks)}: expected each to be at least 1")
     nearest = labels[retrieve(features, max(ks))[0]]
     hits = nearest == labels[:, None]
     return {k: 100 * float(hits[:, :k].any(axis=1).mean()) for k in ks}

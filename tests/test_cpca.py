@@ -91,6 +91,12 @@ def test_compression_loses_nothing_that_is_there():
     np.testing.assert_array_equal(compress(targets.reshape(40, 6, 5), reference)[0], targets)
 
 
+def test_few_rows_are_compressed_to_as_many_components():
+    rng = np.random.default_rng(0)
+    small = compress(rng.normal(size=(6, 5, 8)), rng.normal(size=(5, 5, 8)), 20)
+    assert [rows.shape for rows in small] == [(6, 11), (5, 11)]
+
+
 def test_clear_clusters_of_the_reference_do_not_decide():
     rng = np.random.default_rng(0)
     targets, reference = (0.3 * rng.normal(size=(300, 6)) for _ in range(2))

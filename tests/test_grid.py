@@ -8,6 +8,7 @@ import sys
 import time
 from multiprocessing import get_context
 
+import numpy as np
 import psutil
 import pytest
 from hypothesis import given
@@ -234,3 +235,11 @@ def test_a_setting_is_taken_or_refused_in_one_sentence(name, value):
         assert str(error).startswith(f"{name} is ") and len(str(error).splitlines()) == 1
     else:
         json.dumps(config.to_dict(), allow_nan=False)
+
+
+def test_settings_from_numpy_are_taken_as_plain_numbers():
+    from dnalib.training import TrainingConfig
+
+    config = TrainingConfig(k=np.int64(5), learning_rate=np.float32(0.5))
+    assert config == TrainingConfig(k=5, learning_rate=0.5)
+    assert json.loads(json.dumps(config.to_dict()))["k"] == 5

@@ -81,6 +81,8 @@ def test_bad_arguments_are_one_sentence():
         recall_at_k(rows, labels[:4])
     with pytest.raises(ValueError, match="k is 0: expected at least 1"):
         weighted_knn(rows, labels, rows, labels, k=0)
+    with pytest.raises(ValueError, match="ks holds 0: expected each to be at least 1"):
+        recall_at_k(rows, labels, ks=(0, 1))
     with pytest.raises(ValueError, match="k is 8 but there are 5"):
         recall_at_k(rows, labels)
 

@@ -61,7 +61,9 @@ class DNALoss(nn.Module):
     def __init__(self, temperature: float = 0.07, sampled_keys: int | None = None):
         super().__init__()
         self.temperature = above_zero("temperature", temperature)
-        self.sampled_keys = sampled_keys and above_zero("sampled_keys", sampled_keys)
+        self.sampled_keys = sampled_keys
+        if sampled_keys is not None:
+            above_zero("sampled_keys", sampled_keys)
 
     def forward(
         self,

@@ -35,7 +35,9 @@ class HIERLoss(nn.Module):
     n_proxies : int, default 512
         At least 4.
     neighbors : int, default 20
-        Nearest points of each point, itself among them, of which mutual ones are taken.
+        Nearest points of each point, itself among them, of which mutual ones are taken. Where no
+        more points, or no more proxies, are there than this, all are mutual neighbors of all: no
+        triplet can be made of them, and their term is 0.
     draws : int, default 50
         Triplets of each anchor, with replacement.
     margin : float, default 0.1
@@ -68,10 +70,10 @@ class HIERLoss(nn.Module):
 
     Examples
     --------
-    >>> loss = HIERLoss(dim=2, n_proxies=8)
-    >>> points = to_ball(torch.tensor([[0.1, 0.0], [0.2, 0.0], [0.0, 2.0]]))
-    >>> loss(points, generator=torch.Generator().manual_seed(0)).ndim
-    0
+    >>> loss = HIERLoss(dim=2, n_proxies=8, neighbors=3)
+    >>> points = to_ball(torch.tensor([[0.1, 0.0], [0.2, 0.0], [0.3, 0.0], [0.0, 2.0]]))
+    >>> bool(loss(points, generator=torch.Generator().manual_seed(0)) > 0)
+    True
     """
 
     def __init__(

@@ -6,6 +6,7 @@ with. This one takes half of its time and memory, see `benchmarks/loss.py`.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -61,12 +62,12 @@ def fastest_product() -> Iterator[None]:
     """Let oneDNN compute float32 products on a CPU: on AMD's twice as fast as MKL, PyTorch's own.
 
     The setting that asks for oneDNN also allows it to round inputs to bfloat16, which it does on
-    processors with units for that (Intel's AMX). There MKL is left to do it, so that products are
-    exact to float32 everywhere.
+    processors with units for that (Intel's AMX, and ARM's). There PyTorch's own choice is left to
+    do it, so that products are exact to float32 everywhere.
     """
     products = torch.backends.mkldnn.matmul
     before = products.fp32_precision
-    if not torch.cpu._is_amx_tile_supported():
+    if platform.machine() in ("x86_64", "AMD64") and not torch.cpu._is_amx_tile_supported():
         products.fp32_precision = "bf16"
     try:
         yield

@@ -48,12 +48,22 @@ def mixtures(batch: Batch, coarse: Tensor) -> tuple[Batch, Tensor]:
     labels : Tensor (r,) int64
         Sorted.
 
+    Raises
+    ------
+    ValueError
+        Of images, which have nothing that can be drawn place by place.
+
     Examples
     --------
     >>> mixed, labels = mixtures(Batch(torch.tensor([[1.0, 1.0], [2.0, 2.0]])), torch.tensor([3, 1]))
     >>> mixed.values.tolist(), labels.tolist()
     ([[2.0, 2.0], [1.0, 1.0]], [1, 3])
     """
+    if batch.mask is None and batch.values.ndim != 2:
+        raise ValueError(
+            f"the batch has the shape {tuple(batch.values.shape)}: expected texts or vectors; of "
+            "images give CIDFDObjective a reference set"
+        )
     labels = coarse.unique()
     members = labels[:, None] == coarse
     length = batch.values.shape[1]

@@ -28,6 +28,7 @@ class DNAObjective(CoarseCrossEntropy):
     needs_keys = True
     needs_neighbors = True
     pretrains = True
+    has_compat = True
     term = "dna"
 
     def __init__(self, task: Task, config: TrainingConfig):

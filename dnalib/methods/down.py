@@ -20,6 +20,7 @@ class DOWNObjective(DNAObjective):
     part and fails after the twentieth.
     """
 
+    has_compat = False  # the text itself is a positive by design
     term = "down"
     bases = (150.0, 10.0, 5.0, 2.0)
 

@@ -32,7 +32,9 @@ class NCLObjective(Objective):
     released code. Not as there: the ramp of the consistency lasts a quarter of the epochs, as 50
     of 200 do; a queue holds at most as many rows as a quarter of the inputs, which is half of the
     rows of its kind where half are known, so that about one query in eight meets its own feature of
-    the epoch before in it; all that the encoder trains is trained; and see ``same_above``.
+    the epoch before in it (one in thirty of `CoarseNCLObjective`, whose queue is a quarter of all);
+    all that the encoder trains is trained; and see ``same_above``. As there, hard negatives are
+    mixed from the 400 farthest queued rows (50 of five classes), however short the queue is.
 
     Parameters
     ----------

@@ -40,13 +40,17 @@ class DNAPlusObjective(DOWNObjective):
     def __init__(self, task: Task, config: TrainingConfig):
         super().__init__(task, config)
         self.n_clusters = task.require_clusters()
+        self.seed = task.seed
         self._centers: Tensor | None = None
         self._own: Tensor | None = None
 
     def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph:
         """Retrieve and filter neighbors; in the second half, after pretraining, also cluster."""
         if 2 * epoch >= self.config.epochs and epoch >= self.config.pretrain_epochs:
-            found = cluster_within(bank, coarse, self.n_clusters, n_init=STARTS, start="auto")
+            seed = self.seed + epoch  # draws only where a class is too large for Ward's method
+            found = cluster_within(
+                bank, coarse, self.n_clusters, n_init=STARTS, seed=seed, start="auto"
+            )
             device = self.head[-1].weight.device
             centers = torch.from_numpy(found.centers).to(device, torch.float32)
             self._centers = F.normalize(centers)

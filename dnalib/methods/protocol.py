@@ -42,7 +42,8 @@ class Run:
     train_features, test_features : ndarray (n, d)
         Unit features by the trained encoder.
     seconds : float
-        Wall time of encoding, mining and training, without any scoring.
+        Wall time of encoding, mining and training, without test scores; a look at the neighbors'
+        precision after each mining is in it.
     encoder : nn.Module
         The trained encoder.
     objective : Objective or None
@@ -191,6 +192,11 @@ def resolve_config(method: Method, dataset: CoarseDataset, settings: dict) -> Tr
         raise ValueError(
             f"pretrain_epochs is {config.pretrain_epochs} but method {method.name!r} does not "
             "pretrain: expected 0; leave it out"
+        )
+    if config.compat and not method.declares("has_compat"):
+        raise ValueError(
+            f"compat is {config.compat!r} but method {method.name!r} has no such form: expected "
+            "False; leave it out, or take 'dna'"
         )
     if config.pretrain_epochs >= config.epochs:
         raise ValueError(

@@ -9,7 +9,11 @@ from dnalib.training import CoarseCrossEntropy, Objective, Step, Task, TrainingC
 
 
 class SimCSEObjective(Objective):
-    """``L_SimCSE`` alone; coarse labels are not looked at (Gao et al., EMNLP 2021)."""
+    """``L_SimCSE`` alone; coarse labels are not looked at (Gao et al., EMNLP 2021).
+
+    The two views differ by dropout alone, which only text encoders have: of images or vectors take
+    another ``view``.
+    """
 
     needs_second_view = True
 

@@ -112,8 +112,9 @@ def measure(
     Returns
     -------
     row : dict
-        Dataset, the variant as ``method``, seed; the scores of `seen_scores` and `unseen_scores`; ``cpu_seconds``
-        of this process until the features were there.
+        Dataset, the variant as ``method``, seed; the scores of `seen_scores` and `unseen_scores`;
+        ``cpu_seconds`` of this process until the features were there, k-means on the seen classes
+        included.
     result : Run
     """
     chosen = VARIANTS[variant]

@@ -187,6 +187,7 @@ def pulls(run: MetricRun, seen: CoarseDataset, batch_size: int = 64) -> dict[str
 
     The norm of its gradient by the unit features of a batch, mean over all batches of ``seen``.
     """
+    seed_everything(run.seed)  # HIER draws its triplets
     rows = pooled(seen)
     store = run.encoder.prepare(rows.inputs, False)
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(run.seed))
@@ -247,7 +248,8 @@ def compare(
 ) -> tuple[pd.DataFrame, dict[tuple[str, int], MetricRun]]:
     """Run every method with every seed; return a row a run, and the runs.
 
-    The first row is the features before any training, as method ``"untrained"``.
+    Of vectors and embedded texts the first row is the features before any training, as method
+    ``"untrained"``.
     """
     dataset = with_embeddings(dataset)
     seen, unseen = split_classes(dataset)
@@ -275,9 +277,10 @@ def _row_of(run: MetricRun, unseen: CoarseDataset) -> dict:
 
 def _untrained_row(unseen: CoarseDataset) -> dict:
     rows = pooled(unseen)
-    centers = [rows.inputs[rows.fine == fine].mean(0) for fine in range(unseen.n_fine)]
+    features = normalize(torch.from_numpy(rows.inputs)).numpy()  # recall is by cosine
+    centers = [features[rows.fine == fine].mean(0) for fine in range(unseen.n_fine)]
     tree = linkage_tree(centers)
-    scores = {f"r{k}": value for k, value in recall_at_k(rows.inputs, rows.fine).items()}
+    scores = {f"r{k}": value for k, value in recall_at_k(features, rows.fine).items()}
     scores["linkage"] = 100 * dendrogram_purity(tree, unseen.parents)
     scores["linkage_chance"] = 100 * chance_purity(tree, unseen.parents)
     return {"dataset": unseen.name, "method": "untrained", "seed": 0, **scores}

@@ -171,7 +171,10 @@ def begin(
 
 
 def measure(discovery: NovelClassDiscovery, recipe: Recipe, variant: str) -> dict[str, float]:
-    """Train one variant of the third stage; return its scores and CPU seconds."""
+    """Train one variant of the third stage; return its scores and CPU seconds.
+
+    The seconds hold the scores that were looked at after every epoch.
+    """
     started = time.process_time()
     joint = discovery.learn_jointly(recipe.config(recipe.joint), **ABLATION[variant])
     seconds = time.process_time() - started

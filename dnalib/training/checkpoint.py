@@ -32,7 +32,7 @@ def fingerprint(
     """
     inputs = store.tokens or store
     stored = [str(store.values.dtype), list(store.values.shape)]
-    described = [config.to_dict(), seed, stored, _described(encoder)]
+    described = [config.to_dict(), int(seed), stored, _described(encoder)]
     described += [_described(part) for part in objective.modules()]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     tensors = (inputs.values, inputs.lengths, *encoder.state_dict().values())

@@ -44,7 +44,7 @@ class TrainingConfig:
         Largest norm of the gradient.
     pretrain_epochs : int, default 0
         Of the epochs, how many first ones use the coarse cross-entropy alone; of methods that are
-        built on DNA only.
+        built on DNA only. The rate rises and falls once, over all epochs.
     coarse_weight : float, default 1.0
         Weight of the coarse cross-entropy beside the method's own loss.
     k : int or None, default None
@@ -71,6 +71,7 @@ class TrainingConfig:
         Share of the tokens dropped, by default 0.15; for "replace" that of the tokens chosen,
         nine tenths of which change; strength of "crop", by default 1.
     compat : bool or "self", default False
+        Of ``dna`` and ``dna-hier`` only.
         True: positives as the released code has them, faults included
         (`dnalib.neighbors.released_positives`). "self": of these faults only that the query is
         its own positive.
@@ -121,6 +122,8 @@ class TrainingConfig:
         right_kind = isinstance(value, kind) and not (is_number and isinstance(value, bool))
         if not right_kind or not holds(value):
             raise ValueError(f"{name} is {value!r}: expected {expected}")
+        if is_number:  # NumPy's would not go into JSON
+            object.__setattr__(self, name, int(value) if kind is Integral else float(value))
 
     def to_dict(self) -> dict:
         """Return the settings as plain values, for JSON."""

@@ -52,7 +52,8 @@ def augment(
     Returns
     -------
     Tensor (b, c, h, w)
-        In [0, 1]; black where a rotation or shift looks beyond the edge.
+        In [0, 1]; black where a rotation or shift looks beyond the edge, and the outermost pixels
+        darker where a zoom reaches it.
 
     References
     ----------

@@ -128,6 +128,9 @@ class Trainer:
         started = time.perf_counter()
         generator = seed_everything(self.seed, epoch)
         row: dict[str, float] = {"epoch": epoch}
+        if self.momentum is not None and epoch == self.config.pretrain_epochs:
+            # Both encoders start from what was pretrained, as in the paper.
+            self.momentum.load_state_dict(self.encoder.state_dict())
         if self.objective.needs_neighbors:
             self._mine(epoch)
         if self.graph is not None:

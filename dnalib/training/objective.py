@@ -115,6 +115,8 @@ class Objective(nn.Module):
         Whether a step's batch must hold what stands below the trained layers: no token ids.
     pretrains : bool
         Whether the first ``config.pretrain_epochs`` epochs are of the coarse cross-entropy alone.
+    has_compat : bool
+        Whether ``config.compat`` makes a difference.
     rate_factors : mapping
         By the name of a parameter, the multiple of ``config.learning_rate`` that it learns at, for
         points that have farther to go than weights; 1 where a name is not among them.
@@ -125,6 +127,7 @@ class Objective(nn.Module):
     needs_second_view = False
     needs_states = False
     pretrains = False
+    has_compat = False
     rate_factors: Mapping[str, float] = MappingProxyType({})
 
     def mine(self, bank: np.ndarray, coarse: np.ndarray, epoch: int) -> NeighborGraph | None:

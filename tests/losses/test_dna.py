@@ -1,6 +1,7 @@
 """The DNA loss against a loop over the formula, closed forms and empty cases."""
 
 import math
+import platform
 
 import pytest
 import torch
@@ -101,15 +102,19 @@ def test_value_and_gradient_equal_the_plain_operations(dtype, n, p, seed, exclud
     torch.testing.assert_close(found, expected, atol=10 * near, rtol=near)
 
 
-@pytest.mark.parametrize("rounds", [False, True])
+@pytest.mark.parametrize(
+    ("machine", "amx", "asked_for"),
+    [("x86_64", False, True), ("x86_64", True, False), ("aarch64", False, False)],
+)
 def test_the_fastest_product_is_not_asked_for_where_it_rounds_and_leaves_no_trace(
-    rounds, monkeypatch
+    machine, amx, asked_for, monkeypatch
 ):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: rounds)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     products = torch.backends.mkldnn.matmul
     before = products.fp32_precision
     with pytest.raises(KeyError), fastest_product():
-        assert products.fp32_precision == (before if rounds else "bf16")
+        assert products.fp32_precision == ("bf16" if asked_for else before)
         raise KeyError
     assert products.fp32_precision == before
 

@@ -82,6 +82,15 @@ def in_ball(b, seed):
     return points | {"generator": generator}
 
 
+def tensors(values):
+    """Return the tensors among values, those inside tuples too."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, tuple):
+            yield from tensors(value)
+
+
 # The loss, what makes its arguments, and those of them that hold one row for each query.
 CASES = {
     "dna": (losses.DNALoss, dna, ["queries", "positives", "self_index"]),
@@ -100,7 +109,11 @@ CASES = {
     "ncl": (lambda: losses.NCLLoss(k=2), with_queue, ["queries", "views"]),
     "wscl": (lambda: losses.WSCLLoss(3, WIDTH), weak, ["deep", "shallow", "coarse"]),
     "idfd": (lambda: losses.IDFDLoss(9, WIDTH), instances, ["features", "indices"]),
-    "hier": (lambda: losses.HIERLoss(WIDTH, n_proxies=8, draws=5), in_ball, ["points", "labels"]),
+    "hier": (
+        lambda: losses.HIERLoss(WIDTH, n_proxies=8, neighbors=3, draws=5),
+        in_ball,
+        ["points", "labels"],
+    ),
 }
 
 
@@ -109,12 +122,17 @@ CASES = {
 def test_the_loss_and_its_gradients_are_finite(name, b, seed):
     loss, make, _ = CASES[name]
     arguments = make(b, seed)
-    leaves = [x for x in arguments.values() if isinstance(x, torch.Tensor) and x.is_leaf]
-    value = loss()(**arguments)
+    module = loss()
+    trained = [x for x in tensors(arguments.values()) if x.requires_grad]
+    for tensor in trained:
+        tensor.retain_grad()
+    value = module(**arguments)
     assert value.shape == () and torch.isfinite(value)
     value.backward()
-    for leaf in leaves:
-        assert leaf.grad is None or torch.isfinite(leaf.grad).all()
+    gradients = [x.grad for x in (*trained, *module.parameters()) if x.grad is not None]
+    assert gradients
+    for gradient in gradients:
+        assert torch.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize(
@@ -138,6 +156,7 @@ def test_too_few_rows_give_no_number(name, argument, b, left, seed):
         losses.SimCSELoss,
         losses.ISIFLoss,
         losses.SupervisedContrastiveLoss,
+        lambda value: losses.DNALoss(sampled_keys=value),
         lambda value: losses.NCLLoss(k=value),
         lambda value: losses.ConsistencyLoss(ramp_epochs=value),
         lambda value: losses.STARLoss(base=value),

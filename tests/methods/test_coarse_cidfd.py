@@ -51,6 +51,11 @@ def test_states_are_mixed_whole_and_vectors_by_coordinate():
     assert set((mixed.values[1] - torch.arange(6.0) * 10).tolist()) <= {2.0, 3.0}
 
 
+def test_images_are_refused():
+    with pytest.raises(ValueError, match=r"shape \(4, 1, 8, 8\): expected texts or vectors"):
+        mixtures(Batch(torch.rand(4, 1, 8, 8)), torch.tensor([0, 0, 1, 1]))
+
+
 def test_its_loss_is_handed_both_encoders_features_and_the_mixtures():
     vectors = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
     coarse = torch.tensor([0, 1, 1, 0])

@@ -160,6 +160,8 @@ def test_k_is_the_mean_size_of_a_fine_category_unless_given():
         ("dnaa", {}, "method 'dnaa' is unknown: expected one of embeddings, coarse-ce, dna"),
         ("dna", {"epoch": 3}, "setting 'epoch' is unknown: expected one of epochs"),
         ("simcse", {"pretrain_epochs": 1}, "pretrain_epochs is 1 but method 'simcse' does not"),
+        ("down", {"compat": True}, "compat is True but method 'down' has no such form: expected"),
+        ("dna-plus", {"compat": "self"}, "compat is 'self' but method 'dna-plus' has no such form"),
         ("dna", {"epochs": 2, "pretrain_epochs": 2}, "pretrain_epochs is 2 of 2 epochs: expected"),
         ("proxy-anchor", {"pretrain_epochs": 1}, "method 'proxy-anchor' does not pretrain: exp"),
         ("dna", {"k": 40}, "k is 40 but there are 40 training texts: expected 1 to 39"),

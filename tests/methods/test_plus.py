@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from dnalib.methods import get_method, run
+from dnalib.methods import get_method, plus, run
 from dnalib.methods.down import DOWNObjective
 from dnalib.methods.plus import CENTER_TEMPERATURE, DNAPlusObjective
 from dnalib.training import Step, Task, TrainingConfig
@@ -62,6 +62,19 @@ def test_centers_come_in_the_second_half(epochs, with_centers):
     objective = make_objective(DNAPlusObjective, "dna-plus", epochs)
     found = [e for e in range(epochs) if "centers" in objective(step_after(objective, e))]
     assert found == with_centers
+
+
+def test_every_seed_and_epoch_draws_its_own_start(monkeypatch):
+    seeds = []
+    honest = plus.cluster_within
+    monkeypatch.setattr(
+        plus, "cluster_within", lambda *a, seed, **k: seeds.append(seed) or honest(*a, **k)
+    )
+    objective = make_objective(DNAPlusObjective, "dna-plus")
+    objective.seed = 7
+    for epoch in (2, 3):
+        step_after(objective, epoch)
+    assert seeds == [9, 10]
 
 
 def test_centers_do_not_come_while_pretraining():

@@ -227,6 +227,12 @@ def test_hier_is_added_to_a_metric_loss_on_the_same_vectors():
     terms["hier"].backward()
     assert step.queries.grad.abs().sum() > 0
     assert objective.base.proxies.grad is None
+    # As in the released code the gradient of points is that of the ball's metric.
+    found, step.queries.grad = step.queries.grad, None
+    torch.manual_seed(0)
+    points = to_ball(objective.projection(step.queries), riemannian=True)
+    (0.5 * objective.hierarchy(points, step.coarse)).backward()
+    torch.testing.assert_close(found, step.queries.grad)
 
 
 def test_the_projection_takes_no_notice_of_length():

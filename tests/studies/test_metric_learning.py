@@ -8,8 +8,10 @@ import torch
 
 from dnalib.datasets import CoarseDataset, Split
 from dnalib.hyperbolic import distance, to_ball
+from dnalib.retrieval import recall_at_k
 from dnalib.studies.metric_learning import (
     METRIC_METHODS,
+    _untrained_row,
     compare,
     pulls,
     split_classes,
@@ -17,7 +19,6 @@ from dnalib.studies.metric_learning import (
     tree_purities,
     with_embeddings,
 )
-from dnalib.retrieval import recall_at_k
 
 FAST = {"epochs": 2, "batch_size": 32}
 
@@ -98,6 +99,20 @@ def test_pulls_are_measured_where_the_objective_is():
     run = train_metric(seen, unseen, "proxy-anchor", progress=False, **FAST)
     with pytest.raises(Met, match="'meta', 'meta'"):
         pulls(replace(run, objective=Elsewhere(1, 1, device="meta")), seen)
+
+
+def test_pulls_of_one_run_are_the_same_whenever_they_are_measured():
+    seen, unseen = split_classes(make_dataset())
+    run = train_metric(seen, unseen, "proxy-anchor-hier", progress=False, **FAST)
+    assert pulls(run, seen) == pulls(run, seen)
+
+
+def test_the_length_of_untrained_features_makes_no_difference():
+    _, unseen = split_classes(make_dataset())
+    lengths = np.random.default_rng(0).uniform(0.1, 9, size=(len(unseen.train), 1))
+    train = replace(unseen.train, inputs=(unseen.train.inputs * lengths).astype(np.float32))
+    row, other = (_untrained_row(each) for each in (unseen, replace(unseen, train=train)))
+    assert row == pytest.approx(other)
 
 
 def test_a_louder_regularizer_pulls_harder():

@@ -1,5 +1,6 @@
 """The training loop: repeatable, resumable to the same numbers, honest about bad input."""
 
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -87,6 +88,21 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
     first, second, other = (make_trainer(seed=seed).fit() for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(numbers(first), numbers(second), check_exact=True)
     assert not np.allclose(first["loss"], other["loss"])
+
+
+def test_both_encoders_start_from_what_was_pretrained():
+    config = replace(CONFIG, epochs=3, pretrain_epochs=2)
+    trainer, apart = make_trainer(config=config), []
+    mine = trainer._mine
+
+    def look(epoch):
+        pairs = zip(trainer.encoder.parameters(), trainer.momentum.parameters(), strict=True)
+        apart.append(max(float((fast - slow).abs().max()) for fast, slow in pairs))
+        mine(epoch)
+
+    trainer._mine = look
+    trainer.fit()
+    assert apart[0] == 0 and apart[1] > 0 and apart[2] == 0
 
 
 @pytest.mark.parametrize("objective", [DNAObjective, CoarseCrossEntropy])
