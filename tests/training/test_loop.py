@@ -97,7 +97,7 @@ def test_both_encoders_start_from_what_was_pretrained():
 
     def look(epoch):
         pairs = zip(trainer.encoder.parameters(), trainer.momentum.parameters(), strict=True)
-        apart.append(max(float((fast - slow).abs().max()) for fast, slow in pairs))
+        apart.append(max(float((fast - slow).detach().abs().max()) for fast, slow in pairs))
         mine(epoch)
 
     trainer._mine = look
