@@ -19,7 +19,8 @@ def table_notes(rows: Rows, *, most: int, n_asked: int, n_found: int) -> list[st
         Categories that were asked for, 0 if none were, and those that there are.
     """
     n, n_distinct = len(rows), len(rows.distinct)
-    n_empty, n_unlabeled = int((~rows.has_text).sum()), int((rows.coarse < 0).sum())
+    n_empty = int((~rows.has_text).sum())
+    n_unlabeled = int(((rows.coarse < 0) & rows.has_text).sum())
     n_copies = int((rows.copy_of >= 0).sum()) - n_distinct
     sizes = np.bincount(rows.coarse[rows.distinct], minlength=len(rows.parents))
     single = [name for name, size in zip(rows.parents, sizes, strict=True) if size == 1]

@@ -158,7 +158,8 @@ def prepare_new(
     Raises
     ------
     ValueError
-        As `clean_all`, or if the lengths differ or a label is not among `parents`.
+        As `clean_all`, or if the lengths differ or a row with text has a label that is not among
+        `parents`.
     """
     cleaned = clean_all(texts)
     if coarse is None:
@@ -166,12 +167,13 @@ def prepare_new(
     labels = plain_labels(coarse)
     check_lengths(cleaned, labels)
     position = {name: index for index, name in enumerate(parents)}
-    unknown = next((x for x in labels if x is not None and x not in position), None)
-    if unknown is not None:
-        raise ValueError(
-            f"coarse label {unknown!r} is unknown to the model, expected one of "
-            f"{', '.join(parents)}, or None to have it predicted"
-        )
+    for text, label in zip(cleaned, labels, strict=True):
+        # Labels that only rows without text have are not among those that were learned.
+        if text and label is not None and label not in position:
+            raise ValueError(
+                f"coarse label {label!r} is unknown to the model, expected one of "
+                f"{', '.join(parents)}, or None to have it predicted"
+            )
     return cleaned, np.array([position.get(x, -1) for x in labels], dtype=np.int64)
 
 

@@ -94,6 +94,17 @@ def test_missing_rows_and_copies(make, table):
     assert shown.loc[100, "parent"] == "plant" and shown.loc[100, "name"] == ""
 
 
+def test_a_label_that_only_blank_rows_have_is_taken_again(make):
+    texts, coarse = ["cat", "rose", "dog", ""], ["a", "b", "a", "c"]
+    model = make().fit(texts, coarse)
+    assert model.predict(texts, coarse).tolist() == model.labels_.tolist()
+    assert len(model.table(texts, coarse)) == len(model.predict_proba(texts, coarse)) == 4
+    assert model.partial_fit(texts, coarse).labels_[4:].tolist() == model.labels_[:4].tolist()
+    assert "no coarse label" not in " ".join(model.notes_)
+    with pytest.raises(ValueError, match="coarse label 'c' is unknown to the model"):
+        model.predict(["cat"], ["c"])
+
+
 def test_more_rows_than_are_learned_from(make, table):
     texts, coarse = table
     whole = make(4).fit(texts, coarse)
