@@ -18,9 +18,7 @@ class EditedByHand:
     def rename(self, category: int, name: str) -> Self:
         """Give a category another name; the model remembers it."""
         self._check_categories([category])
-        if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"the name is {name!r}, expected a text that is not empty")
-        name = plain_label(name)
+        name = _checked(name)
         self.edits_.append(Rename(int(category), name))
         self.names_[int(category)] = name
         return self
@@ -69,6 +67,7 @@ class EditedByHand:
                 f"categories {categories} cannot be merged, expected two or more of the same "
                 "coarse class: each category belongs to one"
             )
+        name = None if name is None else _checked(name)  # before anything is changed
         into = self._sorter.next_id()
         old = " / ".join(self.names_.pop(c) for c in categories)
         self._apply(Merge(tuple(categories), into))
@@ -121,3 +120,10 @@ class EditedByHand:
         else:
             self.labels_ = replay([edit], self.labels_, np.empty((len(self.labels_), 0)))
         self._count()
+
+
+def _checked(name: str) -> str:
+    """Return a name as a label, or raise a ValueError where there is nothing in it."""
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"the name is {name!r}, expected a text that is not empty: give another")
+    return plain_label(name)

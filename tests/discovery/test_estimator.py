@@ -183,6 +183,17 @@ def test_edits_by_hand_are_remembered(make, table, tmp_path):
         loaded.split(8)
 
 
+@pytest.mark.parametrize("name", ["  ", float("nan"), 3])
+def test_a_merge_under_no_name_changes_nothing(make, table, name):
+    model = make({"animal": 3, "plant": 2}).fit(*table)
+    categories, labels = model.categories(), model.labels_.copy()
+    for call in (lambda: model.merge([0, 1], name=name), lambda: model.rename(0, name)):
+        with pytest.raises(ValueError, match=f"the name is {name!r}, expected a text"):
+            call()
+    pd.testing.assert_frame_equal(model.categories(), categories)
+    assert model.labels_.tolist() == labels.tolist() and model.edits_ == []
+
+
 def test_saved_models_hold_no_texts_and_no_pickle(make, table, tmp_path):
     texts, coarse = table
     secret = "rose thx SECRETCODE 4711"
