@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,14 +48,10 @@ def clean_all(texts: Iterable) -> list[str]:
     Raises
     ------
     ValueError
-        If `texts` is a single string, is empty, or holds something that is neither text nor
-        missing.
+        If `texts` is a single string or a table, is empty, or holds something that is neither text
+        nor missing.
     """
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
-        raise ValueError(
-            f"texts are one {type(texts).__name__} ({str(texts)[:40]!r}), expected a list of texts"
-        )
-    texts = list(texts)
+    texts = _listed(texts, "texts", "a list of texts")
     if not texts:
         raise ValueError("there are no texts, expected a list of at least one")
     for row, text in enumerate(texts):
@@ -69,17 +65,34 @@ def clean_all(texts: Iterable) -> list[str]:
 
 def plain_labels(coarse: Iterable) -> list[str | None]:
     """Return coarse labels as `plain_label`, None for a missing one."""
-    if isinstance(coarse, str | bytes) or not isinstance(coarse, Iterable):
-        raise ValueError(
-            f"coarse labels are one {type(coarse).__name__} ({str(coarse)[:40]!r}), expected one "
-            "label a text"
-        )
-    return [None if is_missing(label) else plain_label(label) for label in coarse]
+    labels = _listed(coarse, "coarse labels", "one label a text")
+    return [None if is_missing(label) else plain_label(label) for label in labels]
 
 
 def plain_label(label: object) -> str:
-    """Return a label as stripped text that every file takes."""
+    """Return a label as stripped text that every file takes.
+
+    A whole number is written without its fraction, for pandas makes 1.0 of every 1 in a column
+    where a value is missing.
+    """
+    if isinstance(label, float | np.floating) and float(label).is_integer():
+        label = int(label)
     return _without_halves(str(label)).strip()
+
+
+def _listed(values: Iterable, name: str, expected: str) -> list:
+    """Return one column of values as a list."""
+    n_axes = getattr(values, "ndim", 1)
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable) or n_axes == 0:
+        raise ValueError(
+            f"{name} are one {type(values).__name__} ({str(values)[:40]!r}), expected {expected}"
+        )
+    if isinstance(values, Mapping) or n_axes > 1:  # a data frame would pass for its columns' names
+        raise ValueError(
+            f"{name} are a table ({type(values).__name__}), expected one column of it: give that, "
+            "such as df['text']"
+        )
+    return list(values)
 
 
 @dataclass(frozen=True, eq=False)

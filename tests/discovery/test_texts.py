@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnalib.discovery.texts import LONGEST, clean, is_missing, prepare
+from dnalib.discovery.texts import LONGEST, clean, is_missing, plain_label, prepare, prepare_new
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,25 @@ def test_copies_are_found_within_a_class():
         (["x", None], [None, "b"], r"too few coarse labels \(none\)"),
         (["3", "4,5", "", "-1e3"], list("abab"), "the texts are numbers, such as '3'"),
         (["x", "y"], "ab", "coarse labels are one str"),
+        (np.array("x"), ["a"], "texts are one ndarray"),
+        (pd.DataFrame({"text": ["x"]}), ["a"], r"texts are a table \(DataFrame\), expected one col"),
+        ({"x": "a"}, ["a"], r"texts are a table \(dict\), expected one column of it"),
+        (["x"], pd.DataFrame({"coarse": ["a"]}), r"coarse labels are a table \(DataFrame\)"),
+        (np.array([["x"]]), ["a"], r"texts are a table \(ndarray\).*, such as df\['text'\]"),
     ],
 )
 def test_bad_tables(texts, coarse, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
         prepare(texts, coarse)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_whole_numbers_are_the_same_label_where_one_is_missing():
+    coarse = pd.Series([1, 2, None, 1])
+    assert coarse.dtype == float
+    rows = prepare(["cat", "rose", "dog", "paw"], coarse)
+    assert rows.parents == ("1", "2")
+    _, given = prepare_new(["cat", "rose"], [1, 2], rows.parents)
+    assert given.tolist() == [0, 1]
+    written = [plain_label(label) for label in (np.float32(3), 2.5, "1.0", float("inf"), True)]
+    assert written == ["3", "2.5", "1.0", "inf", "True"]
