@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import warnings
 import zlib
 from collections.abc import Callable
@@ -22,6 +23,8 @@ _BINARY_READERS: dict[str, Callable[[io.BytesIO], pd.DataFrame]] = {
     ".xlsx": lambda file: pd.read_excel(file, **_AS_WRITTEN),
 }
 _SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+_QUOTED = re.compile(r'"[^"]*"')
+_SEPARATOR_LINE = re.compile(r"[\ufeff\r\n]*sep=([,;\t|])\r?\n", re.I)
 _JSON_LINES = (".jsonl", ".ndjson")
 _TEXT_SUFFIXES = (*_SEPARATORS, *_JSON_LINES)
 SUFFIXES = (*_TEXT_SUFFIXES, *_BINARY_READERS, *(f"{s}.gz" for s in _TEXT_SUFFIXES))
@@ -60,8 +63,10 @@ def read_table(path: str | os.PathLike) -> Table:
     path : path
         A name that ends in ``.csv``, ``.tsv``, ``.txt`` or ``.jsonl`` (all also with ``.gz``),
         ``.parquet`` or ``.xlsx``. UTF-8, also with a few damaged characters, and UTF-16 are
-        recognized; what is neither is read in the encoding that fits best. `Table.note` says which.
-        Where a ``.csv`` holds no comma in its first line, a semicolon, tab or bar there separates.
+        recognized (without its mark where most characters are Latin); what is neither is read in
+        the encoding that fits best. `Table.note` says which. Where the first line of a ``.csv``
+        holds no comma outside quotes, a semicolon, tab or bar there separates; a line ``sep=;``
+        before the header says it, too.
 
     Raises
     ------
@@ -101,7 +106,7 @@ def _read(content: bytes, suffix: str) -> tuple[pd.DataFrame, str]:
     text, encoding = _decode(content)
     if suffix in _JSON_LINES:
         return pd.read_json(io.StringIO(text), lines=True, dtype=False), f"{suffix}, {encoding}"
-    separator = _separator(text, _SEPARATORS[suffix])
+    separator, text = _separator(text, _SEPARATORS[suffix])
     return _separated(text, separator), f"{suffix}, {encoding}, separated by {separator!r}"
 
 
@@ -122,12 +127,13 @@ def _separated(text: str, separator: str) -> pd.DataFrame:
 
 def _decode(content: bytes) -> tuple[str, str]:
     """Return the text, and its encoding in words."""
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"", "utf-8-sig")):
-        if content.startswith(mark):
-            try:
-                return content.decode(encoding), encoding.removesuffix("-sig").upper()
-            except UnicodeDecodeError:
-                continue
+    encoding = _likely_encoding(content)
+    try:
+        text = content.decode(encoding)
+        if "\x00" not in text:
+            return text, encoding.removesuffix("-sig").upper()
+    except UnicodeDecodeError:
+        pass
     if b"\x00" in content:
         raise ValueError("it is a binary file, not text")
     text = content.decode("utf-8-sig", errors="replace")
@@ -141,7 +147,20 @@ def _decode(content: bytes) -> tuple[str, str]:
     return content.decode(guess.encoding, errors="replace"), f"{guess.encoding} (a guess)"
 
 
-def _separator(text: str, expected: str) -> str:
-    header = text.lstrip("\ufeff\r\n").partition("\n")[0]
+def _likely_encoding(content: bytes) -> str:
+    """Return the encoding to try: UTF-16 where a mark or the places of NULs say so, else UTF-8."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    for encoding, high_bytes in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
+        if high_bytes.count(0) > len(high_bytes) / 2:  # as of Latin text; UTF-8 has none at all
+            return encoding
+    return "utf-8-sig"
+
+
+def _separator(text: str, expected: str) -> tuple[str, str]:
+    """Return the separator, and the text without a first line that says nothing else."""
+    if said := _SEPARATOR_LINE.match(text):
+        return said[1], text[said.end() :]
+    header = _QUOTED.sub("", text.lstrip("\ufeff\r\n").partition("\n")[0])
     others = [s for s in ";\t|" if s in header]
-    return others[0] if expected == "," and expected not in header and others else expected
+    return others[0] if expected == "," and expected not in header and others else expected, text

@@ -34,6 +34,22 @@ def test_values_without_a_column_are_refused_and_not_dropped(tmp_path, more):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        (b'"Text, full";Label\n"hello, there";a\n', ["Text, full", "Label"]),
+        (b'"Text; full",Label\n"hello; there",a\n', ["Text; full", "Label"]),
+        (b'size 5";Label\nhello;a\n', ['size 5"', "Label"]),
+        (b"sep=;\nText, full;Label\nhello;a\n", ["Text, full", "Label"]),
+        (b"\xef\xbb\xbfSEP=\t\r\nText\tLabel\r\nhello\ta\r\n", ["Text", "Label"]),
+        (b"sep=a\nhello\n", ["sep=a"]),
+    ],
+)
+def test_a_separator_is_not_looked_for_in_quotes_and_may_be_said(tmp_path, content, columns):
+    frame = read(tmp_path, content).frame
+    assert frame.columns.tolist() == columns and len(frame) == 1
+
+
 # --- encodings -----------------------------------------------------------------------------------
 
 PLAIN = b"a message without any accents,a\n"
@@ -59,3 +75,19 @@ def test_one_damaged_character_leaves_the_others_as_they_are(tmp_path):
     assert table.frame["text"].iloc[-1] == "caf\ufffd"
     assert table.frame.columns[0] == "text"
     assert "UTF-8 (damaged characters, shown as \ufffd: 1)" in table.note
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_read_with_and_without_its_mark(tmp_path, encoding):
+    table = read(tmp_path, ("text,label\n" + ACCENTED).encode(encoding))
+    assert table.frame["text"].iloc[0] == "Ich möchte heute Käse für die Gäste kaufen"
+    assert table.frame["label"].tolist() == list("baba") and encoding.upper() in table.note
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"text,l\nx\x00,a\n", b"text,l\nx\x00,a\n\n", ("text,l\n" + ACCENTED).encode("utf-32")],
+)
+def test_text_with_nul_characters_is_refused(tmp_path, content):
+    with pytest.raises(ValueError, match="it is a binary file, not text"):
+        read(tmp_path, content)
