@@ -125,7 +125,8 @@ class CoarseDataset:
             Index ``train`` and ``test``. Columns: ``texts`` or ``images``; ``coarse`` and
             ``fine``, the numbers of categories present; ``smallest_fine`` and ``largest_fine``,
             the sizes of the smallest and largest fine category present; ``median_words`` for
-            texts. Columns about fine categories are missing without fine labels.
+            texts; all 0 in a split without rows. Columns about fine categories are missing without
+            fine labels.
         """
         splits = {"train": self.train, "test": self.test}
         return pd.DataFrame({name: self._describe(split) for name, split in splits.items()}).T
@@ -134,9 +135,14 @@ class CoarseDataset:
         row = {f"{self.kind}s": len(split), "coarse": len(np.unique(split.coarse))}
         if split.fine is not None:
             sizes = np.unique(split.fine, return_counts=True)[1]
-            row |= {"fine": len(sizes), "smallest_fine": min(sizes), "largest_fine": max(sizes)}
+            row |= {
+                "fine": len(sizes),
+                "smallest_fine": min(sizes, default=0),
+                "largest_fine": max(sizes, default=0),
+            }
         if self.kind == "text":
-            row["median_words"] = int(np.median([len(text.split()) for text in split.inputs]))
+            words = [len(text.split()) for text in split.inputs]
+            row["median_words"] = int(np.median(words)) if words else 0
         return row
 
 

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnalib.datasets import CoarseDataset, Split, load, names
+from dnalib.datasets import CoarseDataset, Split, from_table, load, names
 from dnalib.datasets.core import stratified_split
 
 
@@ -40,6 +41,15 @@ def test_summary_counts_by_hand():
         "median_words": 2,
     }
     assert summary.loc["test", ["texts", "fine", "median_words"]].tolist() == [2, 2, 3]
+
+
+@pytest.mark.parametrize("fine", [None, "topic"])
+def test_a_split_without_rows_is_summed_up_as_zeros(fine):
+    frame = pd.DataFrame({"text": ["card lost", "where is it"], "desk": ["a", "b"]})
+    dataset = from_table(frame.assign(topic=["p", "q"]), "text", "desk", fine)
+    summary = dataset.summary()
+    assert len(dataset.test) == 0 and (summary.loc["test"] == 0).all()
+    assert summary.loc["train", "median_words"] == 2
 
 
 def test_without_fine_labels():
