@@ -33,10 +33,11 @@ def only(dataset: CoarseDataset, fine: Iterable[int]) -> CoarseDataset:
     >>> unseen.fine_names, unseen.n_fine
     (('7', '8', '9'), 3)
     """
+    _check_has_fine(dataset)
     kept = sorted(set(fine))
-    if dataset.n_fine is None or not kept or not set(kept) <= set(range(dataset.n_fine)):
+    if not kept or not set(kept) <= set(range(dataset.n_fine)):
         raise ValueError(
-            f"the fine ids are {kept}, expected some of 0 to {(dataset.n_fine or 0) - 1}, the fine "
+            f"the fine ids are {kept}, expected some of 0 to {dataset.n_fine - 1}, the fine "
             f"categories of {dataset.name!r}"
         )
     splits = [
@@ -51,10 +52,10 @@ def only(dataset: CoarseDataset, fine: Iterable[int]) -> CoarseDataset:
         )
         for split in splits
     )
-    return replace(
+    return _of_splits(
         dataset,
-        train=train,
-        test=test,
+        train,
+        test,
         coarse_names=tuple(dataset.coarse_names[i] for i in coarse),
         fine_names=tuple(dataset.fine_names[i] for i in kept),
     )
@@ -77,7 +78,8 @@ def hold_out(dataset: CoarseDataset, names: Iterable[str]) -> tuple[CoarseDatase
     Raises
     ------
     ValueError
-        When there is no category of a name, or none is left to be seen.
+        When the dataset has no fine labels, there is no category of a name, or none is left to be
+        seen.
 
     Examples
     --------
@@ -86,8 +88,9 @@ def hold_out(dataset: CoarseDataset, names: Iterable[str]) -> tuple[CoarseDatase
     >>> seen.fine_names, unseen.fine_names
     (('1', '2', '3', '5', '7'), ('0', '4', '6', '8', '9'))
     """
+    _check_has_fine(dataset)
     names = set(names)
-    known = {*dataset.coarse_names, *(dataset.fine_names or ())}
+    known = {*dataset.coarse_names, *dataset.fine_names}
     if not names <= known:
         raise ValueError(
             f"{min(names - known)!r} is no category of {dataset.name!r}: expected names of "
@@ -119,10 +122,10 @@ def thin(
     seed : int, default 0
         Which rows are drawn.
     """
-    return replace(
+    return _of_splits(
         dataset,
-        train=_thin(dataset.train, n_train, seed),
-        test=dataset.test if n_test is None else _thin(dataset.test, n_test, seed),
+        _thin(dataset.train, n_train, seed),
+        dataset.test if n_test is None else _thin(dataset.test, n_test, seed),
     )
 
 
@@ -136,6 +139,22 @@ def pooled(dataset: CoarseDataset) -> Split:
         None if train.fine is None else np.concatenate([train.fine, test.fine]),
         None if train.titles is None else train.titles + test.titles,
     )
+
+
+def _check_has_fine(dataset: CoarseDataset) -> None:
+    if dataset.fine_names is None:
+        raise ValueError(
+            f"{dataset.name!r} has no fine labels, expected some to tell its categories apart by: "
+            "choose a dataset with fine labels, or name their column in `from_table`"
+        )
+
+
+def _of_splits(dataset: CoarseDataset, train: Split, test: Split, **changes) -> CoarseDataset:
+    """Return the dataset with other splits, and their sizes where it says what sizes they have."""
+    provenance = dataset.provenance
+    if "sizes" in provenance:
+        provenance = provenance | {"sizes": {"train": len(train), "test": len(test)}}
+    return replace(dataset, train=train, test=test, provenance=provenance, **changes)
 
 
 def _thin(split: Split, n: int, seed: int) -> Split:

@@ -1,5 +1,7 @@
 """Parts of a dataset keep rows and labels together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,24 @@ def test_holding_out_what_is_not_there_or_all_there_is_is_one_sentence():
         hold_out(make_dataset(), ["a", "z"])
     with pytest.raises(ValueError, match=r"the fine ids are \[\], expected some of 0 to 3"):
         hold_out(make_dataset(), ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("part", [lambda data: hold_out(data, ["a"]), lambda data: only(data, [0])])
+def test_parts_by_fine_labels_of_a_dataset_without_any_are_one_sentence(part):
+    dataset = replace(make_dataset(), fine_names=None)
+    with pytest.raises(ValueError, match="'toy' has no fine labels, expected some") as caught:
+        part(dataset)
+    assert "\n" not in str(caught.value)
+
+
+def test_parts_say_their_own_sizes():
+    digits = load("digits")
+    before = dict(digits.provenance)
+    for part in (only(digits, [3, 4]), thin(digits, 300, 50), *hold_out(digits, ["loop"])):
+        sizes = {"train": len(part.train), "test": len(part.test)}
+        assert part.provenance == before | {"sizes": sizes} and sizes != before["sizes"]
+    assert digits.provenance == before
+    assert only(make_dataset(), [0]).provenance == {}
 
 
 def test_thinning_keeps_proportions_and_what_is_small_enough():
