@@ -47,11 +47,33 @@ def wanted_numbers(n_fine: object, rows: Rows, chosen: np.ndarray) -> Wanted:
     )
 
 
-def asked_in_all(n_fine: object) -> int:
-    """Return the categories that a valid ``n_fine`` asks for in all, 0 where it is left open."""
+def asked_and_found(n_fine: object, found: Mapping[str, int]) -> tuple[int, int]:
+    """Return how many categories a valid ``n_fine`` asks for, and how many of those there are.
+
+    Parameters
+    ----------
+    n_fine : int, mapping or "auto"
+        A mapping asks for nothing in the classes that it leaves out, "auto" for nothing at all.
+    found : mapping of str to int
+        The number of each coarse label.
+    """
+    if isinstance(n_fine, str):
+        return 0, 0
     if isinstance(n_fine, Mapping):
-        return sum(n_fine.values())
-    return 0 if isinstance(n_fine, str) else int(n_fine)
+        asked = _by_plain_label(n_fine)
+        return sum(asked.values()), sum(found[label] for label in asked)
+    return int(n_fine), sum(found.values())
+
+
+def as_asked(n_fine: object, found: Mapping[str, int]) -> dict[str, bool]:
+    """Return whether each coarse label has the number of categories that ``n_fine`` asks for.
+
+    A number in all is shared out among the labels: either all of them have theirs or none has.
+    """
+    if isinstance(n_fine, Mapping):
+        asked = _by_plain_label(n_fine)
+        return {label: number == asked.get(label) for label, number in found.items()}
+    return dict.fromkeys(found, n_fine == sum(found.values()))
 
 
 def count_categories(
@@ -97,6 +119,10 @@ def count_categories(
 
 def _is_whole(number: object) -> bool:
     return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def _by_plain_label(n_fine: Mapping) -> dict[str, int]:
+    return {plain_label(label): number for label, number in n_fine.items()}
 
 
 def _by_label(n_fine: Mapping, parents: tuple[str, ...], sizes: np.ndarray) -> dict[int, int]:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
 from dnalib.discovery.by_hand import EditedByHand
-from dnalib.discovery.counting import asked_in_all
+from dnalib.discovery.counting import asked_and_found
 from dnalib.discovery.edits import Edit
 from dnalib.discovery.features import features_of, features_of_all
 from dnalib.discovery.fitted import Fitted, fitted_rows
@@ -370,12 +370,9 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         self._count()
         self.names_: dict[int, str] = {}
         self._name(self._sorter.ids())
-        self.notes_ = table_notes(
-            rows,
-            most=self.max_rows,
-            n_asked=asked_in_all(self.n_fine),
-            n_found=len(self.centers_),
-        )
+        found = {name: number.estimate for name, number in self.n_fine_.items()}
+        n_asked, n_found = asked_and_found(self.n_fine, found)
+        self.notes_ = table_notes(rows, most=self.max_rows, n_asked=n_asked, n_found=n_found)
 
     @property
     def _sorter(self) -> Sorter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dnalib.discovery.counting import as_asked
 from dnalib.discovery.estimator import FineCategoryDiscovery
 
 SHAKY = 0.6
@@ -51,10 +52,13 @@ def numbers(model: FineCategoryDiscovery) -> pd.DataFrame:
     -------
     DataFrame
         One row a coarse label: ``parent``, ``rows``, ``categories`` (as they are now, after edits),
-        ``taken`` (as discovered), ``low``, ``high`` (where estimated; else the same).
+        ``taken`` (as discovered), ``low``, ``high`` (where estimated; else the same), ``as_asked``
+        (whether ``n_fine`` asked for as many as were taken).
     """
     categories = model.categories()
     now = categories.groupby("parent")["size"].agg(["sum", "size"])
+    taken = {name: number.estimate for name, number in model.n_fine_.items()}
+    was_asked = as_asked(model.n_fine, taken)
     rows = [
         {
             "parent": name,
@@ -63,6 +67,7 @@ def numbers(model: FineCategoryDiscovery) -> pd.DataFrame:
             "taken": number.estimate,
             "low": number.low,
             "high": number.high,
+            "as_asked": was_asked[name],
         }
         for name, number in model.n_fine_.items()
     ]

@@ -16,7 +16,7 @@ def table_notes(rows: Rows, *, most: int, n_asked: int, n_found: int) -> list[st
     most : int
         Rows that are learned from at most.
     n_asked, n_found : int
-        Categories that were asked for, 0 if none were, and those that there are.
+        Categories that were asked for, 0 if none were, and those that there are of them.
     """
     n, n_distinct = len(rows), len(rows.distinct)
     n_empty = int((~rows.has_text).sum())

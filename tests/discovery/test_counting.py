@@ -5,7 +5,7 @@ import pytest
 
 from dnalib.clustering import NumberEstimate
 from dnalib.discovery import FineCategoryDiscovery
-from dnalib.discovery.counting import count_categories
+from dnalib.discovery.counting import as_asked, count_categories
 
 ALIKE = [f"{'oak ' * 40}{end}" for end in ("cat", "dog", "rose", "tree", "paw", "leash", "bone")]
 """Texts that differ only behind the 16 word pieces that are read of them."""
@@ -34,6 +34,28 @@ def test_a_model_with_an_empty_category_is_saved(make, table, tmp_path):
     model.save(tmp_path / "model")
     loaded = FineCategoryDiscovery.load(tmp_path / "model")
     assert loaded.categories()["stability"].isna().tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("label", ["tiny", " tiny "])
+def test_less_than_was_asked_of_one_class_alone_is_said(make, table, label):
+    texts, coarse = [*table[0], "oak", "rose"], [*table[1], "tiny", "tiny"]
+    notes = " ".join(make({label: 9}).fit(texts, coarse).notes_)
+    assert "9 categories were asked for" in notes and "learned from: 2 it is" in notes
+    assert "were asked for" not in " ".join(make({label: 2}).fit(texts, coarse).notes_)
+
+
+@pytest.mark.parametrize(
+    ("n_fine", "expected"),
+    [
+        ("auto", [False, False]),
+        (5, [True, True]),
+        (np.int64(6), [False, False]),
+        ({"1": 3}, [True, False]),
+        ({1.0: 3, " 2": 4}, [True, False]),
+    ],
+)
+def test_what_is_as_asked(n_fine, expected):
+    assert list(as_asked(n_fine, {"1": 3, "2": 2}).values()) == expected
 
 
 @pytest.mark.parametrize("n_fine", [60, {"animal": 40, "plant": 2}])

@@ -87,6 +87,19 @@ def test_tables_too_small_for_a_map(make, tmp_path):
     assert "<svg" not in page and "The categories" in page
 
 
+@pytest.mark.parametrize(
+    ("n_fine", "times"),
+    [("auto", 0), ({"tiny": 9}, 0), ({"tiny": 2}, 1), ({"plant": 3}, 1), (5, 3)],
+)
+def test_as_asked_is_said_of_what_was_asked_for_and_found(
+    make, table, tmp_path, planar, n_fine, times
+):
+    texts, coarse = [*table[0], "oak", "rose"], [*table[1], "tiny", "tiny"]
+    model = make(n_fine).fit(texts, coarse)
+    page = report.write_report(model, tmp_path / "r.html").read_text("utf-8")
+    assert Page(page).shown.count("as asked") == times
+
+
 def test_a_loaded_model_has_no_report(make, table, tmp_path):
     make(4).fit(*table).save(tmp_path / "model")
     loaded = FineCategoryDiscovery.load(tmp_path / "model")
