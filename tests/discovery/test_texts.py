@@ -77,7 +77,7 @@ def test_copies_are_found_within_a_class():
         (["3", "4,5", "", "-1e3"], list("abab"), "the texts are numbers, such as '3'"),
         (["x", "y"], "ab", "coarse labels are one str"),
         (np.array("x"), ["a"], "texts are one ndarray"),
-        (pd.DataFrame({"text": ["x"]}), ["a"], r"texts are a table \(DataFrame\), expected one col"),
+        (pd.DataFrame({"text": ["x"]}), ["a"], r"texts are a table \(DataFrame\), expected one"),
         ({"x": "a"}, ["a"], r"texts are a table \(dict\), expected one column of it"),
         (["x"], pd.DataFrame({"coarse": ["a"]}), r"coarse labels are a table \(DataFrame\)"),
         (np.array([["x"]]), ["a"], r"texts are a table \(ndarray\).*, such as df\['text'\]"),
