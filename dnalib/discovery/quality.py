@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -238,10 +239,9 @@ def _out_of_fold(
     rows = np.flatnonzero(sizes[coarse] >= 2)
     if len(np.unique(coarse[rows])) < 2:
         return probabilities
-    folds = min(FOLDS, int(sizes[sizes >= 2].min()))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    folds = min(FOLDS, int(sizes.max()))
     with progress_bar(folds, "checking labels", "fold", show=progress) as bar:
-        for train, test in splitter.split(rows, coarse[rows]):
+        for train, test in _folds(coarse[rows], folds, seed):
             model = LogisticRegression(C=10.0, max_iter=200)
             model.fit(embeddings[rows[train]], coarse[rows[train]])
             probabilities[rows[test]] = 0.0
@@ -249,6 +249,15 @@ def _out_of_fold(
             probabilities[held] = model.predict_proba(embeddings[rows[test]])
             bar.update()
     return probabilities
+
+
+def _folds(labels: np.ndarray, n: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return n pairs of rows to learn from, which hold every label, and rows to judge."""
+    splitter = StratifiedKFold(n, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # That a label has fewer rows than there are folds: its rows lie in different ones.
+        warnings.simplefilter("ignore", UserWarning)
+        return list(splitter.split(labels, labels))
 
 
 def _subsample(coarse: np.ndarray, numbers: dict[int, int], rng: np.random.Generator) -> np.ndarray:
