@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,8 +82,8 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
     The method "auto" does this with DNA. Once the number is settled, or from the beginning where
     it was given, DNA+ takes its place if categories hold `TEXTS_A_CATEGORY` and more on average:
     smaller ones it learns less well (a trial on the example table, 13 texts a category: 74.0 ACC
-    against DNA's 78.1; true numbers, three seeds). By itself it finds whatever number it was told to expect
-    (116 for 120 on HWU64, which has 64), so that an interval keeps what DNA left open.
+    against DNA's 78.1; true numbers, three seeds). By itself it finds whatever number it was told
+    to expect (116 for 120 on HWU64, which has 64), so that an interval keeps what DNA left open.
 
     Raises
     ------
@@ -181,11 +181,12 @@ class _Table:
         n, given = len(self.chosen), dict(self.model.settings or {})
         recipe = get_method(method)
         usual = TrainingConfig(**recipe.settings)
-        batch_size = given.get("batch_size", usual.batch_size)
-        suited = {
-            "k": max(1, min(round(n / n_fine), n - 1)),
-            "epochs": self.model.epochs or default_epochs(n, batch_size, usual.epochs),
-        }
+        if "batch_size" in given:  # it is checked here, for the epochs are reckoned from it
+            usual = replace(usual, batch_size=given["batch_size"])
+        epochs = self.model.epochs
+        if epochs is None:
+            epochs = default_epochs(n, usual.batch_size, usual.epochs)
+        suited = {"k": max(1, min(round(n / n_fine), n - 1)), "epochs": epochs}
         trained = self.train(method, n_fine, **(suited | given))
         rule = "communities" if recipe.objective is None else "silhouette"
         return trained, self.count(trained.train_features, rule)

@@ -88,6 +88,22 @@ def test_auto_trains_once_where_the_number_is_given(make, table, monkeypatch, n_
     assert seen == ["embeddings", method]
 
 
+@pytest.mark.parametrize("method", ["embeddings", "dna", "auto"])
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"epochs": 0}, "epochs is 0: expected 1 or more"),
+        ({"settings": {"batch_size": 0}}, "batch_size is 0: expected 1 or more"),
+        ({"settings": {"batch_size": "64"}}, "batch_size is '64': expected 1 or more"),
+    ],
+)
+def test_nothing_is_trained_with_settings_that_are_out_of_range(
+    make, table, method, settings, sentence
+):
+    with pytest.raises(ValueError, match=sentence):
+        make(4, method=method, **settings).fit(*table)
+
+
 def test_epochs_are_the_methods_own_and_more_for_few_texts():
     assert learning.default_epochs(10_000, 64) == 8
     assert learning.default_epochs(10_000, 64, usual=16) == 16
