@@ -24,8 +24,8 @@ def export(
 ) -> dict[str, Path]:
     """Write ``categories.csv``, ``categories.xlsx``, ``report.html`` and the folder ``model``.
 
-    Each is written whole or not at all, over what an earlier export left. Call it again after
-    changes by hand.
+    Each is written whole or not at all, over what an earlier export left; of its table as Excel or
+    Parquet, the one that is not written again goes. Call it again after changes by hand.
 
     Parameters
     ----------
@@ -57,17 +57,20 @@ def export(
 
 
 def _write_sheet(table: pd.DataFrame, folder: Path) -> Path:
-    target = folder / f"categories.{'xlsx' if len(table) <= LARGEST_SHEET else 'parquet'}"
+    target, other = folder / "categories.xlsx", folder / "categories.parquet"
+    if len(table) > LARGEST_SHEET:
+        target, other = other, target
     with atomic_path(target) as path:
         if target.suffix == ".parquet":
             table.to_parquet(path)
         else:
             safe = {name: table[name].map(_as_plain_cell) for name in ("parent", "name")}
             table.assign(**safe).to_excel(path, index=False)
+    other.unlink(missing_ok=True)  # an earlier export's: two that disagree would mislead
     return target
 
 
 def _as_plain_cell(text: str) -> str:
     """Return text that a spreadsheet takes neither for a formula nor for a broken file."""
     text = ILLEGAL_CHARACTERS_RE.sub("", text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.startswith("=") else text  # openpyxl takes nothing else for one

@@ -60,10 +60,22 @@ def test_everything_is_written(make, table, tmp_path, planar):
 
 
 def test_large_tables_become_parquet(make, table, tmp_path, planar, monkeypatch):
-    monkeypatch.setattr("dnalib.discovery.exporting.LARGEST_SHEET", 50)
-    written = export(make(4).fit(*table), tmp_path)
-    assert written["sheet"].name == "categories.parquet"
+    model = make(4).fit(*table)
+    first = export(model, tmp_path)["sheet"]
+    with monkeypatch.context() as patched:
+        patched.setattr("dnalib.discovery.exporting.LARGEST_SHEET", 50)
+        written = export(model, tmp_path)
+    assert written["sheet"].name == "categories.parquet" and not first.exists()
     assert len(pd.read_parquet(written["sheet"])) == 100
+    assert export(model, tmp_path)["sheet"] == first and not written["sheet"].exists()
+
+
+def test_labels_and_names_stand_in_excel_as_they_are(make, table, tmp_path, planar):
+    labels = {"animal": "-1", "plant": "+49"}
+    model = make(4).fit(table[0], [labels[name] for name in table[1]]).rename(0, "@home")
+    sheet = pd.read_excel(export(model, tmp_path)["sheet"], dtype=str)
+    assert sheet["parent"].tolist() == model.fitted_table()["parent"].tolist()
+    assert "@home" in set(sheet["name"])
 
 
 def test_the_report_is_one_safe_file(make, table, tmp_path, planar):
