@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file as save_tensors
+from torch import nn
 
 from dnalib.clustering import NumberEstimate
 from dnalib.discovery.edits import from_json, to_json
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 MODEL, ARRAYS, ENCODER = "model.json", "arrays.safetensors", "encoder.safetensors"
+LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints"}
+"""What looking at a folder leaves there; not all that is hidden, for saving deletes what it holds."""
 
 
 def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
@@ -74,8 +78,7 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         "stability_ari": model.stability_ari_,
         **edit_arrays,
     }
-    trained = {name for name, p in model.encoder_.named_parameters() if p.requires_grad}
-    weights = {n: v.contiguous() for n, v in model.encoder_.state_dict().items() if n in trained}
+    weights = {n: v.detach().contiguous() for n, v in _trainable(model.encoder_).items()}
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         made = Path(temporary) / "model"
         made.mkdir()
@@ -101,8 +104,8 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
         raise
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise ValueError(
-            f"the model in {str(folder)!r} is damaged ({str(error).partition(chr(10))[0]}): save it "
-            "again"
+            f"the model in {str(folder)!r} is damaged ({str(error).partition(chr(10))[0]}): save "
+            "it again"
         ) from error
     if not known:
         raise ValueError(
@@ -116,7 +119,12 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
             f"encoder {model.encoder!r} is not the one that the model in {str(folder)!r} was "
             "trained from: its weights have another SHA-256"
         )
-    encoder.load_state_dict(weights, strict=False)
+    if _shapes(weights) != _shapes(_trainable(encoder)):
+        raise ValueError(
+            f"{ENCODER} in {str(folder)!r} holds other layers than the {len(_trainable(encoder))} "
+            f"tensors that are trained of {model.encoder!r}: save the model again"
+        )
+    encoder.load_state_dict(weights, strict=False)  # the others are not saved
     model._keep_encoder(encoder)
     model.method_ = plain["method"]
     model.parent_names_ = tuple(plain["parents"])
@@ -150,7 +158,16 @@ def _swap(made: Path, folder: Path, old: Path) -> None:
 
 def _is_ours(folder: Path) -> bool:
     """Tell whether nothing but a model is in the folder."""
-    return {path.name for path in folder.iterdir()} <= {MODEL, ARRAYS, ENCODER}
+    names = {path.name for path in folder.iterdir() if not path.name.startswith("._")}  # macOS's
+    return names <= {MODEL, ARRAYS, ENCODER} | LITTER
+
+
+def _trainable(encoder: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p for name, p in encoder.named_parameters() if p.requires_grad}
+
+
+def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _settings(model: FineCategoryDiscovery) -> dict[str, object]:

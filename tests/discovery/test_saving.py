@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.torch import load_file, save_file
 
 from dnalib.discovery import FineCategoryDiscovery, saving
 from dnalib.methods import METHODS
@@ -72,3 +73,36 @@ def test_who_may_read_one_file_of_a_model_may_read_all(make, table, tmp_path, mo
     monkeypatch.setattr(saving, "load_file", forbidden)
     with pytest.raises(PermissionError, match="arrays.safetensors"):
         FineCategoryDiscovery.load(tmp_path / "model")
+
+
+def test_what_a_desktop_leaves_in_the_folder_does_not_matter(make, table, tmp_path):
+    model = make(4).fit(*table)
+    model.save(tmp_path / "model")
+    for name in (".DS_Store", "._model.json", "Thumbs.db"):
+        (tmp_path / "model" / name).write_bytes(b"\x00")
+    model.rename(0, "new").save(tmp_path / "model")
+    assert FineCategoryDiscovery.load(tmp_path / "model").names_[0] == "new"
+
+
+@pytest.mark.parametrize("name", [".git", ".env", "thesis.txt"])
+def test_what_a_person_put_into_the_folder_is_not_deleted(make, table, tmp_path, name):
+    model = make(4).fit(*table)
+    model.save(tmp_path / "model")
+    (tmp_path / "model" / name).mkdir()
+    with pytest.raises(ValueError, match="holds no model"):
+        model.save(tmp_path / "model")
+    assert (tmp_path / "model" / name).is_dir()
+
+
+@pytest.mark.parametrize("change", ["none", "fewer", "smaller"])
+def test_weights_of_other_layers_are_refused(make, table, tmp_path, change):
+    make(4).fit(*table).save(tmp_path / "model")
+    path = tmp_path / "model" / saving.ENCODER
+    weights = load_file(path)
+    first = min(weights)
+    if change == "smaller":
+        weights[first] = weights[first][:1].clone()
+    save_file({"fewer": dict(list(weights.items())[1:]), "none": {}}.get(change, weights), path)
+    with pytest.raises(ValueError, match="encoder.safetensors in .* holds other layers") as caught:
+        FineCategoryDiscovery.load(tmp_path / "model")
+    assert "\n" not in str(caught.value)
