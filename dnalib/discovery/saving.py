@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 MODEL, ARRAYS, ENCODER = "model.json", "arrays.safetensors", "encoder.safetensors"
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints"}
-"""What looking at a folder leaves there; not all that is hidden, for saving deletes what it holds."""
+"""What desktops and Jupyter leave in a folder and saving deletes: not all that is hidden."""
 
 
 def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
