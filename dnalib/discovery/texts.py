@@ -13,15 +13,35 @@ import pandas as pd
 LONGEST = 20_000
 """Characters of a text that are looked at; encoders read a few hundred of them."""
 
-_HIDDEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.S | re.I)
-_TAG = re.compile(r"</?[a-z][a-z0-9:-]*(?:\s[^<>]*)?/?>", re.I)
+_HTML = (
+    "a|abbr|acronym|address|applet|area|article|aside|audio|b|base|basefont|bdi|bdo|big|blockquote|"
+    "body|br|button|canvas|caption|center|cite|code|col|colgroup|data|datalist|dd|del|details|dfn|"
+    "dialog|dir|div|dl|dt|em|embed|fieldset|figcaption|figure|font|footer|form|frame|frameset|"
+    "h[1-6]|head|header|hgroup|hr|html|i|iframe|img|input|ins|kbd|label|legend|li|link|main|map|"
+    "mark|marquee|menu|meta|meter|nav|nobr|noframes|noscript|object|ol|optgroup|option|output|p|"
+    "param|picture|pre|progress|q|rp|rt|ruby|s|samp|script|search|section|select|slot|small|source|"
+    "span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|"
+    "time|title|tr|track|tt|u|ul|var|video|wbr"
+)
+# Both run to the text's end where nothing closes: a search that fails there and starts anew behind
+# each of thousands of tags would take seconds.
+_COMMENT = re.compile(r"<!--.*?(?P<end>-->|\Z)", re.S)
+_CODE = re.compile(r"<(script|style)(?:\s[^<>]*)?>.*?(?P<end></\1\s*>|\Z)", re.S | re.I)
+_TAG = re.compile(
+    rf"</[a-z][\w:-]*\s*>|<(?:{_HTML}|[a-z]\w*:[a-z]\w*)(?:\s[^<>]*)?/?>"
+    r"""|<[a-z][\w-]*\s(?=[^<>]*=["'])[^<>]*>""",
+    re.I,
+)
 _INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff\x00-\x08\x0e-\x1f]")
 
 
 def clean(text: str) -> str:
     """Return a text without markup, invisible characters and runs of blanks.
 
-    "a < b" stays as it is: only what is written as a tag goes. Of longer texts the first
+    A tag is what closes one, ``</...>``; what begins with the name of an element of HTML or has a
+    prefix, as ``<o:p>`` of Office; and what has an attribute in quotes. So "a < b", "x <y and z>"
+    and "<username>" stay as they are. Scripts, styles and comments go with what is in them where
+    they are closed or a "{" follows: a text may just mention such a tag. Of longer texts the first
     `LONGEST` characters are kept.
 
     Examples
@@ -31,8 +51,14 @@ def clean(text: str) -> str:
     """
     text = _without_halves(text[:LONGEST])
     if "<" in text:
-        text = _TAG.sub(" ", _HIDDEN.sub(" ", text))
+        text = _CODE.sub(_mentioned, _COMMENT.sub(_mentioned, text))
+        text = _TAG.sub(" ", text)
     return " ".join(_INVISIBLE.sub("", html.unescape(text)).split())
+
+
+def _mentioned(found: re.Match) -> str:
+    """Return what stays of a script, style or comment: all where it is neither closed nor code."""
+    return " " if found["end"] or "{" in found[0] else found[0]
 
 
 def is_missing(value: object) -> bool:

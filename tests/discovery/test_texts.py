@@ -1,5 +1,7 @@
 """Texts as people have them."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +20,14 @@ from dnalib.discovery.texts import LONGEST, clean, is_missing, plain_label, prep
         ("&lt;b&gt; &amp; co&nbsp;KG", "<b> & co KG"),
         ("a<script>alert(1)</script>b<!-- x -->c", "a b c"),
         ("a<style>p {color: red}", "a"),
+        ("a<style type='text/css'>p {}</style >b", "a b"),
+        ("Put code in a <script> tag. My <b>page</b>", "Put code in a tag. My page"),
+        ("I see <!-- in my page", "I see <!-- in my page"),
+        ("price <style & colour, please advise", "price <style & colour, please advise"),
+        ("if x <y and z> w then", "if x <y and z> w then"),
+        ("log in as <username> </x>", "log in as <username>"),
+        ("<p class=MsoNormal>Hi<o:p></o:p><br clear=all><v-x a='1'>you</v-x>", "Hi you"),
+        ("<jo@x.org> or <https://x.org/?a=b>", "<jo@x.org> or <https://x.org/?a=b>"),
         ("zero\u200bwidth \ufeffmark\x00", "zerowidth mark"),
         ("so 🙈\n\n\tsorry", "so 🙈 sorry"),
         ("half \ud83d of one", "half ? of one"),
@@ -40,6 +50,13 @@ def test_cleaning_is_safe(text):
 def test_endless_texts_are_cut():
     assert len(clean("<" * 100_000)) <= LONGEST
     assert len(clean("word " * 100_000)) <= LONGEST
+
+
+@pytest.mark.parametrize("part", ["<", "<!--", "<script>", "<x ", '<x ="', "</x ", "<x:y "])
+def test_cleaning_takes_no_time_whatever_is_not_closed(part):
+    started = time.perf_counter()
+    clean(part * LONGEST)
+    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize("value", [None, np.nan, float("nan"), pd.NA, pd.NaT, "", " \n"])
