@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -319,30 +319,53 @@ def test_scikit_learn_conventions(make):
     assert (changed.n_fine, changed.seed) == (7, 3)
 
 
-CELLS = st.one_of(
+TEXTS = st.one_of(
     st.sampled_from(["cat purr", "dog", "rose", "oak bark", "", None, "<b></b>", "🙈", "9" * 3000]),
     st.text(max_size=8),
-    st.sampled_from([3, 2.5, float("nan"), b"x"]),
 )
+NO_TEXTS = st.sampled_from([3, 2.5, b"x", ["x"]])
 LABELS = st.sampled_from(["a", "b", "a", "b", "c", None, " a ", 1, 1.0, float("nan")])
 
 
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
-@given(
-    rows=st.lists(st.tuples(CELLS, LABELS), max_size=14),
-    n_fine=st.sampled_from(["auto", 2, 4, 30, {"a": 2}, {"a": 3, "b": 1, "c": 5}, None]),
-    edits=st.lists(st.tuples(st.sampled_from(["merge", "split"]), st.integers(0, 9)), max_size=4),
-)
-def test_any_table_is_sorted_or_refused_in_one_sentence(make, rows, n_fine, edits):
-    texts, coarse = [text for text, _ in rows], [label for _, label in rows]
-    model = make(n_fine)
+@st.composite
+def tables(draw):
+    """Tables of which most are good: each part is mostly as it should be."""
+    rarely = st.sampled_from([False] * 9 + [True])
+    rows = draw(st.lists(st.tuples(TEXTS, LABELS), max_size=12))
+    if not draw(rarely):
+        rows += [("cat paw", "a"), ("oak", "b")]
+    if draw(rarely):
+        rows.append((draw(NO_TEXTS), "a"))
+    n_fine = st.sampled_from(["auto", 4, 30, {"a": 2}, {" a": 3, "b": 1}])
+    if draw(rarely):
+        n_fine = st.sampled_from([2, {"a": 3, "b": 1, "c": 5}, None])
+    return [text for text, _ in rows], [label for _, label in rows], draw(n_fine)
+
+
+def test_most_tables_are_sorted_and_the_others_refused_in_one_sentence(make):
+    outcomes = []
+
+    @settings(max_examples=30, deadline=None)
+    @given(
+        table=tables(),
+        edits=st.lists(
+            st.tuples(st.sampled_from(["merge", "split"]), st.integers(0, 9)), max_size=4
+        ),
+    )
+    def check(table, edits):
+        outcomes.append(is_sorted_or_refused(make(table[2]), *table[:2], edits))
+
+    check()
+    assert np.mean(outcomes) > 1 / 3  # about 0.7
+
+
+def is_sorted_or_refused(model, texts, coarse, edits):
+    """Check what becomes of a table; return whether it was sorted."""
     try:
         model.fit(texts, coarse)
     except ValueError as error:
         assert len(str(error).splitlines()) == 1 and not hasattr(model, "centers_")
-        return
+        return False
     for kind, where in edits:
         ids = model.categories().index.tolist()
         try:
@@ -357,3 +380,4 @@ def test_any_table_is_sorted_or_refused_in_one_sentence(make, rows, n_fine, edit
     for parent, inside in shown[shown["category"] >= 0].groupby("parent"):
         assert set(categories.loc[inside["category"], "parent"]) == {parent}
     np.testing.assert_allclose(model.predict_proba(texts).sum(axis=1), 1, rtol=1e-4)
+    return True
