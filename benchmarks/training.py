@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from dnalib.datasets import CoarseDataset, load
-from dnalib.encoders import load_encoder
+from dnalib.encoders import load_encoder, text
+from dnalib.encoders.packing import Packing
 from dnalib.losses.dna import neighborhood_nll
 from dnalib.methods import METHODS, resolve_config
 from dnalib.training import Step, Task, Trainer, seed_everything
@@ -173,6 +174,7 @@ def by_choice(data: CoarseDataset, steps: int, compiled: bool) -> pd.DataFrame:
         "as it is, on one thread": whole_step(trainer),
         "on two threads": on_threads(whole_step(trainer), 2),
         "batches not sorted by length": whole_step(trainer),
+        "padding and hidden tokens computed as well": on_all_places(whole_step(trainer)),
         "encoder in float32": whole_step(make_trainer(data, "float32")),
         "AdamW not fused": whole_step(unfused),
     }
@@ -196,6 +198,16 @@ def with_compiled_layers(trainer: Trainer) -> Trainer:
         whole_step(trainer)(indices)
     print(f"\nCompiling took {time.perf_counter() - started:.0f} s.")
     return trainer
+
+
+def on_all_places(take: Take) -> Take:
+    """Return the step as if every place of a padded batch held a token that counts."""
+
+    def run(indices: Tensor) -> None:
+        with patch.object(text, "Packing", lambda mask: Packing(torch.ones_like(mask))):
+            take(indices)
+
+    return run
 
 
 def on_threads(take: Take, threads: int) -> Take:
