@@ -1,5 +1,6 @@
 """The figures show what they were given: checked on the artists, without looking."""
 
+import io
 from itertools import combinations
 
 import matplotlib
@@ -57,6 +58,13 @@ def drawn_points(ax):
     return sum(len(collection.get_offsets()) for collection in ax.collections)
 
 
+def shown(text):
+    """What a reader sees of a text; fails where it would be set as a formula."""
+    words, is_formula = text._preprocess_math(text.get_text())
+    assert not is_formula
+    return words
+
+
 # --- style and colors ----------------------------------------------------------------------------
 
 
@@ -73,6 +81,50 @@ def test_a_figure_is_described_by_its_titles_and_axes():
     left.set_title("DNA\nwins", loc="left")
     right.set(xlabel="k", ylabel="ACC (%)")
     assert plots.describe(fig) == "It helps. DNA wins. ACC (%) by k."
+
+
+MONEY = "R$ 50% to $100"
+
+
+def money_figures():
+    xy, labels, _ = fake_map(2)
+    names = [MONEY, "cat"]
+    dots = pd.DataFrame({"run": names, "method": names, "acc": [1.0, 2.0], "seconds": [1.0, 2.0]})
+    categories = pd.DataFrame(
+        {"parent": MONEY, "name": names, "size": [3, 2], "stability": [0.9, 0.2]}
+    )
+    history = pd.DataFrame({"epoch": [1, 2], "acc": [1.0, 2.0]})
+    shares = pd.DataFrame({MONEY: [0.5], "b": [0.5]}, index=[(MONEY, "x")])
+    shares.index = pd.MultiIndex.from_tuples(shares.index)
+    gaps = dots.assign(difference=1.0, low=0.0, high=2.0)
+    return {
+        "bars": plots.category_bars(categories, title=MONEY),
+        "scatter": plots.scatter_map(xy, labels, names, title=MONEY),
+        "margin": plots.labeled_map(xy, labels, names, parents=[0, 0], parent_names=[MONEY]),
+        "blocks": plots.confusion(labels, labels, names, parents=[0, 1], coarse_names=names),
+        "whole": plots.composition(labels, [0, 1], names),
+        "dots": plots.score_dots(dots, ["acc"]),
+        "time": plots.score_time(dots, references={MONEY: 1.5}),
+        "gaps": plots.difference_dots(gaps, against=MONEY),
+        "parts": plots.stacked_shares(shares, xlabel="%"),
+        "lines": plots.history_curves({MONEY: history}, ["acc"]),
+        "boxes": plots.boxes({MONEY: [1, 2, 3]}, xlabel="x"),
+        "images": plots.image_rows({MONEY: [np.zeros((3, 3))]}),
+        "stairs": plots.histograms({"a": {MONEY: [1, 2, 3]}}, xlabel="x"),
+    }
+
+
+def test_dollar_signs_of_names_and_titles_are_shown_as_they_are():
+    for kind, fig in money_figures().items():
+        fig.savefig(io.BytesIO())
+        texts = [shown(text) for text in fig.findobj(Text)]
+        assert any(MONEY in text for text in texts), kind
+
+
+def test_dollar_signs_are_described_as_they_are():
+    fig, ax = plt.subplots()
+    plots.style.set_title(ax, MONEY)
+    assert plots.describe(fig) == f"{MONEY}."
 
 
 def test_figures_shown_in_a_notebook_carry_their_description():

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnalib.plots.style import DARK, OKABE_ITO, set_figure_title
+from dnalib.plots.style import DARK, OKABE_ITO, plain, set_figure_title
 
 
 def category_bars(
@@ -32,14 +32,14 @@ def category_bars(
     place, ticks = 0.0, []
     for position, (parent, inside) in enumerate(ordered.groupby("parent", sort=False)):
         color = OKABE_ITO[position % 6]
-        ax.text(0, place, parent, fontweight="bold", color=DARK, va="center", ha="left")
+        ax.text(0, place, plain(parent), fontweight="bold", color=DARK, va="center", ha="left")
         place += 1
         for entry in inside.rename(columns={"name": "label"}).itertuples():
             hollow = entry.stability < shaky
             ax.barh(
                 place, entry.size, height=0.72, color="white" if hollow else color, edgecolor=color
             )
-            ticks.append((place, entry.label))
+            ticks.append((place, plain(entry.label)))
             place += 1
     _label(ax, ticks, place)
     set_figure_title(fig, title)

@@ -23,6 +23,7 @@ from dnalib.plots.style import (
     OKABE_ITO,
     filter_key,
     named_colors,
+    plain,
     require_columns,
     set_figure_title,
     set_title,
@@ -77,7 +78,7 @@ def composition(
             f"{len(ordered)} fine", (ordered.sum(), row), xytext=(5, 0),
             textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
         )  # fmt: skip
-    ax.set_yticks(range(len(coarse_names)), coarse_names)
+    ax.set_yticks(range(len(coarse_names)), [plain(name) for name in coarse_names])
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
     ax.margins(x=0.1)
@@ -118,7 +119,7 @@ def filter_bars(frame: pd.DataFrame, *, title: str | None = None) -> Figure:
         values = [f"{value:.1f}" if not 0 < value < 0.1 else f"{value:.1g}" for value in percent]
         ax.bar_label(bars, labels=values, padding=3, fontsize=9)
         ax.set(xlim=(0, 112), xticks=range(0, 101, 20), xlabel=f"{AXIS_LABELS[column]} (%)")
-    axes[0].set_yticks(range(len(frame)), [key.replace("+", " + ") for key in keys])
+    axes[0].set_yticks(range(len(frame)), [plain(key).replace("+", " + ") for key in keys])
     axes[0].invert_yaxis()
     axes[1].tick_params(left=False)
     set_figure_title(fig, title)
@@ -172,7 +173,7 @@ def score_dots(
         ax.grid(True, axis="x")
         ax.margins(x=0.12)
         ax.tick_params(axis="y", length=0)
-    axes[0, 0].set_yticks(places, [str(name).replace("+", " + ") for name in means.index])
+    axes[0, 0].set_yticks(places, [plain(name).replace("+", " + ") for name in means.index])
     axes[0, 0].set_ylim(len(means) - 0.5, -0.5)
     set_figure_title(fig, title)
     return fig
@@ -234,7 +235,7 @@ def score_bars(
                 ax.axvline(reference, color=DARK, linestyle="--", linewidth=1)
             ax.set(xlim=(0, 100), yticks=[], ylim=(len(means) - 0.5, -0.5))
             set_title(ax, dataset if ax is line[0] and len(sets) > 1 else None, share=0.5)
-        line[0].set_yticks(places, [(names or {}).get(m, m) for m in means.index])
+        line[0].set_yticks(places, [plain((names or {}).get(m, m)) for m in means.index])
         line[0].tick_params(axis="y", length=0)
     for ax, label in zip(axes[-1], scores.values(), strict=True):
         ax.set_xlabel(label)
@@ -276,9 +277,9 @@ def stacked_shares(frame: pd.DataFrame, *, xlabel: str, title: str | None = None
     for color, part in zip(OKABE_ITO, frame, strict=False):
         ax.barh(
             places, 100 * frame[part], left=starts[part], height=0.75, color=color,
-            edgecolor="white", label=part,
+            edgecolor="white", label=plain(part),
         )  # fmt: skip
-    ax.set_yticks(places, [f"{group}: {bar}" for group, bar in frame.index])
+    ax.set_yticks(places, [plain(f"{group}: {bar}") for group, bar in frame.index])
     ax.set(xlim=(0, 100), xlabel=xlabel, ylim=(places[-1] + 0.6, -0.6))
     ax.tick_params(axis="y", length=0)
     fig.legend(loc="outside lower center", ncols=len(frame.columns))
@@ -318,11 +319,11 @@ def difference_dots(
     ax.axvline(0, color=DARK, linewidth=1)
     ax.hlines(places, frame["low"], frame["high"], colors=colors, linewidth=2.5, alpha=0.5)
     ax.scatter(frame["difference"], places, c=colors, s=55, zorder=3)
-    ax.set_yticks(places, frame["method"])
+    ax.set_yticks(places, [plain(name) for name in frame["method"]])
     ax.set_ylim(len(frame) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(True, axis="x")
-    ax.set_xlabel(f"{score} less that of {against} (points)")
+    ax.set_xlabel(plain(f"{score} less that of {against} (points)"))
     set_title(ax, title)
     return fig
 
@@ -383,7 +384,7 @@ def score_time(
     for name, value in (references or {}).items():
         ax.axhline(value, color=DARK, linestyle="--", linewidth=1, zorder=1)
         ax.annotate(
-            name, (0, value), xycoords=("axes fraction", "data"), xytext=(4, 3),
+            plain(name), (0, value), xycoords=("axes fraction", "data"), xytext=(4, 3),
             textcoords="offset points", color=DARK, fontsize=9,
         )  # fmt: skip
     _label_points(ax, means["seconds"], means[score], means.index, colors)
@@ -400,7 +401,7 @@ def _label_points(
         names, x, y, spread(y.to_numpy(dtype=float), gap), colors, strict=True
     ):
         ax.annotate(
-            name,
+            plain(name),
             xy=(at_x, at_y),
             xytext=(at_x, label_y),
             textcoords=_right_of(ax, 8),
@@ -478,7 +479,8 @@ def confusion(
     ax.set(xticks=[], xlabel="Clusters, in the order of the categories they are matched to")
     ax.spines[:].set_visible(True)
     fontsize = float(np.clip(72 * side / len(rows) * 0.75, 5, 9))
-    ax.set_yticks(range(len(rows)) if named else [], [names[r] for r in rows] if named else [])
+    shown = rows if named else []
+    ax.set_yticks(range(len(shown)), [plain(names[r]) for r in shown])
     ax.tick_params(axis="y", length=0, labelsize=fontsize)
     _frame_blocks(ax, parents[rows], has_cluster, coarse_names, left=not named)
     set_title(ax, title)
@@ -517,7 +519,7 @@ def _frame_blocks(
         if coarse_names is not None:
             ax.text(
                 y=(start + stop - 1) / 2,
-                s=coarse_names[block_of_row[start]],
+                s=plain(coarse_names[block_of_row[start]]),
                 transform=ax.get_yaxis_transform(),
                 va="center",
                 fontsize=9,

@@ -16,6 +16,7 @@ from dnalib.plots.style import (
     GRAY,
     OKABE_ITO,
     named_colors,
+    plain,
     set_figure_title,
     set_title,
 )
@@ -60,7 +61,7 @@ def history_curves(
         for name, (epochs, values) in _history_lines(histories, column).items():
             marker = "o" if len(epochs) <= 12 else ""
             style = {"color": color_of[name], "marker": marker, "markersize": 3.5}
-            ax.plot(epochs, values, label=name, **style)
+            ax.plot(epochs, values, label=plain(name), **style)
         ax.set(xlabel="Epoch", ylabel=AXIS_LABELS.get(column, column))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         _label_line_ends(ax)
@@ -89,9 +90,9 @@ def lines_with_band(
     x : array_like, shape (m,)
         Common abscissa, increasing.
     series : mapping of str to array_like, shape (m,) or (runs, m)
-        Values of each line.
+        Values of each line, by its name, which may hold formulas between dollar signs.
     xlabel, ylabel : str
-        What the axes show, with units.
+        What the axes show, with units; formulas between dollar signs.
     title : str, optional
         What the lines show.
     ax : Axes, optional

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from dnalib.hierarchy import Tree
-from dnalib.plots.style import DARK, GRAY, category_colors, set_title
+from dnalib.plots.style import DARK, GRAY, category_colors, plain, set_title
 
 SEGMENTS = 24
 """Straight pieces that an arc is drawn in."""
@@ -125,7 +125,7 @@ def poincare_tree(
         _name_outwards(ax, place, name)
     ax.set(xlim=(-1.18, 1.18), ylim=(-1.18, 1.18), aspect="equal")
     ax.axis("off")
-    marks = [_mark(color, name) for color, name in zip(palette, group_names, strict=True)]
+    marks = [_mark(color, plain(name)) for color, name in zip(palette, group_names, strict=True)]
     marks += [_mark("white", "proxy", markeredgecolor=DARK), _mark(DARK, "root", marker="D")]
     ax.legend(handles=marks, loc="center left", bbox_to_anchor=(1.0, 0.5))
     set_title(ax, title)
@@ -136,6 +136,7 @@ def _name_outwards(ax: plt.Axes, place: np.ndarray, name: str) -> None:
     """Write a leaf's name along the ray from the center, never upside down."""
     angle = np.degrees(np.arctan2(place[1], place[0]))
     is_left = abs(angle) > 90
+    name = plain(name)
     ax.annotate(
         f"{name}  " if is_left else f"  {name}",
         place,

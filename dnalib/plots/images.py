@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from dnalib.plots.style import DARK, OKABE_ITO, set_figure_title, set_title
+from dnalib.plots.style import DARK, OKABE_ITO, plain, set_figure_title, set_title
 
 CELL = 0.72  # inches
 RIGHT, WRONG = OKABE_ITO[2], OKABE_ITO[5]
@@ -46,7 +46,7 @@ def image_rows(
             _draw(ax, np.asarray(image), frame)
         for ax in row_axes[len(images) :]:
             ax.axis("off")
-        row_axes[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        row_axes[0].set_ylabel(plain(name), rotation=0, ha="right", va="center")
     set_figure_title(fig, title)
     return fig
 
@@ -97,7 +97,7 @@ def histograms(
             heights, _ = np.histogram(np.ravel(values), edges)
             ax.stairs(
                 100 * heights / heights.sum(), edges, color=color, linestyle=line, linewidth=1.8,
-                label=quantity,
+                label=plain(quantity),
             )  # fmt: skip
         ax.set(xlabel=xlabel)
         set_title(ax, name, share=1 / len(panels))

@@ -18,6 +18,7 @@ from dnalib.plots.style import (
     MAX_LEGEND,
     OKABE_ITO,
     category_colors,
+    plain,
     set_figure_title,
     set_title,
 )
@@ -200,7 +201,7 @@ def before_after(
 def _parent_handles(parent_names: Sequence[str]) -> list[Line2D]:
     style = {"linestyle": "", "marker": "o", "markersize": 6}
     return [
-        Line2D([], [], label=name, color=color, **style)
+        Line2D([], [], label=plain(name), color=color, **style)
         for name, color in zip(parent_names, category_colors(len(parent_names)), strict=True)
     ]
 
@@ -338,7 +339,7 @@ def _label_margin(
     for category, height in zip(column, heights, strict=True):
         color = colors[category]
         ax.annotate(
-            names[category],
+            plain(names[category]),
             xy=middles[category],
             xytext=(side, height),
             textcoords=ax.get_yaxis_transform(),
@@ -400,7 +401,8 @@ def _draw_points(
         style = {"marker": marker, "color": colors[category]}
         members = xy[labels == category]
         ax.scatter(*members.T, s=size, alpha=0.75, linewidths=0, zorder=2, **style)
-        handles.append(Line2D([], [], linestyle="", markersize=6, label=names[category], **style))
+        label = plain(names[category])
+        handles.append(Line2D([], [], linestyle="", markersize=6, label=label, **style))
     bare(ax)
     return handles
 
@@ -409,7 +411,7 @@ def legend_handles(names: Sequence[str]) -> list[Line2D]:
     """Handles of all categories as `scatter_map` draws them without colors of the caller's own."""
     return [
         Line2D(
-            [], [], linestyle="", markersize=6, label=name, color=color,
+            [], [], linestyle="", markersize=6, label=plain(name), color=color,
             marker=MARKERS[place // len(OKABE_ITO) % len(MARKERS)],
         )
         for place, (name, color) in enumerate(zip(names, category_colors(len(names)), strict=True))

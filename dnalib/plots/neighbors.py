@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from dnalib.plots.maps import bare
-from dnalib.plots.style import DARK, GRAY, OKABE_ITO, set_figure_title, set_title
+from dnalib.plots.style import DARK, GRAY, OKABE_ITO, plain, set_figure_title, set_title
 
 
 def neighbor_sketch(
@@ -61,7 +61,7 @@ def neighbor_sketch(
                 *point, "os"[group % 2], markersize=14, markerfacecolor="white",
                 markeredgecolor=DARK, zorder=4,
             )  # fmt: skip
-            ax.text(*point, name, ha="center", va="center_baseline", fontsize=9, zorder=5)
+            ax.text(*point, plain(name), ha="center", va="center_baseline", fontsize=9, zorder=5)
         bare(ax)
         ax.margins(0.14)
         set_title(ax, panel, share=1 / len(keep))

@@ -170,7 +170,8 @@ def describe(fig: Figure) -> str:
         for ax in fig.axes
         if ax.get_xlabel() and ax.get_ylabel()
     ]
-    parts = (" ".join(part.split()).rstrip(".") for part in dict.fromkeys([*heading, *axes]))
+    said = (part.replace(r"\$", "$") for part in dict.fromkeys([*heading, *axes]))
+    parts = (" ".join(part.split()).rstrip(".") for part in said)
     return " ".join(f"{part}." for part in parts if part)
 
 
@@ -278,6 +279,11 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         )
 
 
+def plain(text: object) -> str:
+    """What a user calls something, such that Matplotlib shows dollar signs and sets no formula."""
+    return str(text).replace("$", r"\$")
+
+
 def set_title(ax: Axes, title: str | None, share: float = 1.0) -> None:
     if title:
         width = share * ax.figure.get_size_inches()[0]
@@ -294,4 +300,4 @@ def set_figure_title(fig: Figure, title: str | None) -> None:
 def _filled(title: str, width: float, size: float | str) -> str:
     """Wrap a title to a width in inches; a bold letter is some 0.62 of its size wide."""
     points = size if isinstance(size, (int, float)) else 12.0
-    return textwrap.fill(title, max(20, int(0.92 * 72 * width / (0.62 * points))))
+    return plain(textwrap.fill(title, max(20, int(0.92 * 72 * width / (0.62 * points)))))

@@ -15,6 +15,7 @@ from dnalib.plots.style import (
     OKABE_ITO,
     category_colors,
     named_colors,
+    plain,
     set_figure_title,
     set_title,
 )
@@ -223,9 +224,9 @@ def against(
     ----------
     x : array_like, shape (n,)
     series : mapping of str to array_like, shape (n,)
-        Quantities in the unit of `x`.
+        Quantities in the unit of `x`, by names that may hold formulas between dollar signs.
     xlabel, ylabel : str
-        What the axes show, with units.
+        What the axes show, with units; formulas between dollar signs.
     title : str, optional
         What the figure shows.
     ax : Axes, optional
@@ -266,7 +267,7 @@ def boxes(
     series : mapping of str to array_like, shape (n,)
         Name of each row to its values; missing ones are left out.
     xlabel : str
-        What the values are, with units.
+        What the values are, with units; formulas between dollar signs.
     title : str, optional
         What the boxes show.
 
@@ -288,7 +289,7 @@ def boxes(
     )
     for box, color in zip(drawn["boxes"], colors, strict=True):
         box.set(facecolor=color, edgecolor=color)
-    ax.set_yticks(range(1, len(series) + 1), [name.replace("+", " + ") for name in series])
+    ax.set_yticks(range(1, len(series) + 1), [plain(name).replace("+", " + ") for name in series])
     ax.invert_yaxis()
     ax.set(xlabel=xlabel)
     ax.set_xlim(left=0)
