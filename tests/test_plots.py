@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib import colors as mcolors
+from matplotlib.markers import MarkerStyle
 from matplotlib.text import Text
 
 from dnalib import plots
@@ -162,6 +163,13 @@ def test_fine_colors_are_distinct_shades_within_a_parent():
     assert plots.category_colors(1, [3]) == [plots.OKABE_ITO[3].lower()]
 
 
+def test_many_shades_of_many_parents_are_all_distinct():
+    parents = np.arange(150) // 15
+    colors = np.array(plots.category_colors(150, parents))
+    assert all(len(set(colors[parents == parent])) == 15 for parent in range(10))
+    assert len(set(colors)) == 8 * 15  # then hues repeat and maps change the marker
+
+
 def test_lines_never_share_a_color():
     names = ["dna", "label+reciprocal", "mine", "embeddings"]
     colors = plots.style.named_colors(names)
@@ -202,6 +210,15 @@ def test_no_two_methods_look_alike_and_none_like_paper(sight):
     for one, other in combinations(places, 2):
         # One is what the eye can just tell apart side by side; across a figure it takes ten.
         assert np.linalg.norm(places[one] - places[other]) > 10, (one, other)
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_shades_of_one_parent_look_like_no_shade_of_another(sight):
+    parents = np.repeat(np.arange(8), 9)
+    colors = plots.category_colors(len(parents), parents)
+    places = np.array([cielab(color, SIGHTS[sight]) for color in colors])
+    apart = np.linalg.norm(places[:, None] - places, axis=-1)
+    assert apart[parents[:, None] != parents].min() > 8
 
 
 # --- maps ----------------------------------------------------------------------------------------
@@ -315,11 +332,29 @@ def test_legend_of_the_parents(which):
         fig = plots.labeled_map(xy, labels, names, **common)
     (legend,) = fig.legends
     assert [text.get_text() for text in legend.get_texts()] == ["x", "y", "z"]
-    assert [handle.get_color() for handle in legend.legend_handles] == list(plots.OKABE_ITO[:3])
+    colors = [handle.get_color().upper() for handle in legend.legend_handles]
+    assert colors == list(plots.OKABE_ITO[:3])
     shades = plots.category_colors(12, parents)
     drawn = {mcolors.to_hex(dots.get_facecolor()[0]) for dots in fig.axes[0].collections[1:]}
     assert drawn == set(shades)
     assert_legible(fig, fig.axes[0].texts + list(legend.get_texts()))
+
+
+@pytest.mark.parametrize("which", ["before_after", "labeled_map"])
+def test_more_than_eight_parents_are_told_apart_by_their_markers(which):
+    xy, labels, names = fake_map(150, per_category=2)
+    parents = np.arange(150) // 15
+    common = {"parents": parents, "parent_names": [f"parent {i}" for i in range(10)]}
+    if which == "before_after":
+        fig = plots.before_after(xy, xy, labels, names, **common)
+    else:
+        fig = plots.labeled_map(xy, labels, names, **common)
+    looks = [(h.get_color(), h.get_marker()) for h in fig.legends[0].legend_handles]
+    assert len(set(looks)) == 10
+    shapes = [len(dots.get_paths()[0].vertices) for dots in fig.axes[0].collections[1:]]
+    markers = [MarkerStyle(marker) for _, marker in looks]
+    expected = [len(m.get_path().transformed(m.get_transform()).vertices) for m in markers]
+    assert shapes == [expected[parent] for parent in parents]
 
 
 # --- curves --------------------------------------------------------------------------------------

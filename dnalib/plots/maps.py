@@ -172,7 +172,8 @@ def before_after(
         Whether to name the categories; by default up to 24 of them.
     parents, parent_names : sequence, optional
         Coarse category of each category, and the names of those: categories are then shades of
-        their parents' colors, and the legend names the parents.
+        their parents' colors, and the legend names the parents. From the ninth parent on, the
+        marker changes as well as the color.
 
     Returns
     -------
@@ -188,7 +189,7 @@ def before_after(
     fig, axes = plt.subplots(1, 2, figsize=(10, 5.2), layout="constrained")
     for ax, xy, panel_title in zip(axes, (xy_a, xy_b), titles, strict=True):
         xy, checked = _checked_map(xy, labels, names)
-        handles = _draw_points(ax, xy, checked, names, colors)
+        handles = _draw_points(ax, xy, checked, names, colors, parents)
         set_title(ax, panel_title, share=0.5)
     if parent_names is not None:
         handles = _parent_handles(parent_names)
@@ -199,11 +200,8 @@ def before_after(
 
 
 def _parent_handles(parent_names: Sequence[str]) -> list[Line2D]:
-    style = {"linestyle": "", "marker": "o", "markersize": 6}
-    return [
-        Line2D([], [], label=plain(name), color=color, **style)
-        for name, color in zip(parent_names, category_colors(len(parent_names)), strict=True)
-    ]
+    n = len(parent_names)
+    return legend_handles(parent_names, category_colors(n, np.arange(n)))
 
 
 def _legend_below(fig: Figure, handles: Sequence[Line2D]) -> None:
@@ -279,7 +277,8 @@ def labeled_map(
     title : str, optional
         What the map shows.
     parents : array_like of int, shape (len(names),), optional
-        Coarse category of each category: its fine ones are then shades of one color.
+        Coarse category of each category: its fine ones are then shades of one color. From the
+        ninth on, the marker changes as well as the color.
     parent_names : sequence of str, optional
         Names of the coarse categories, for a legend of their colors below the map.
     max_labels : int, default 60
@@ -305,7 +304,7 @@ def labeled_map(
         )
     colors = category_colors(len(names), parents)
     fig, ax = plt.subplots(figsize=figsize, layout="constrained")
-    _draw_points(ax, xy, labels, names, colors)
+    _draw_points(ax, xy, labels, names, colors, parents)
     ax.set_aspect("auto")
     named = _largest_categories(labels, max_labels)
     middles = {c: _middle_sample(xy[labels == c]) for c in named}
@@ -385,20 +384,25 @@ def _draw_points(
     labels: np.ndarray,
     names: Sequence[str],
     colors: Sequence[str] | None,
+    parents: ArrayLike | None = None,
 ) -> list[Line2D]:
     """Scatter every category; return legend handles of those that occur.
 
-    Without colors of the caller's own, the palette repeats and the marker tells the rounds apart.
+    The palette repeats, over parents or without colors of the caller's own over categories, and
+    the marker tells the rounds apart.
     """
-    markers = MARKERS if colors is None else MARKERS[:1]
+    markers = [_marker(place) for place in range(len(names))]
+    if parents is not None:
+        markers = [_marker(parent) for parent in parents]
+    elif colors is not None:
+        markers = [MARKERS[0]] * len(names)
     colors = category_colors(len(names)) if colors is None else colors
     size = float(np.clip(9000 / len(xy), 3, 30))
     unlabeled = xy[labels < 0]
     ax.scatter(*unlabeled.T, s=size, color="#CCCCCC", linewidths=0, zorder=1)
     handles = []
     for category in np.unique(labels[labels >= 0]):
-        marker = markers[category // len(OKABE_ITO) % len(markers)]
-        style = {"marker": marker, "color": colors[category]}
+        style = {"marker": markers[category], "color": colors[category]}
         members = xy[labels == category]
         ax.scatter(*members.T, s=size, alpha=0.75, linewidths=0, zorder=2, **style)
         label = plain(names[category])
@@ -407,14 +411,19 @@ def _draw_points(
     return handles
 
 
-def legend_handles(names: Sequence[str]) -> list[Line2D]:
-    """Handles of all categories as `scatter_map` draws them without colors of the caller's own."""
+def _marker(place: int) -> str:
+    return MARKERS[place // len(OKABE_ITO) % len(MARKERS)]
+
+
+def legend_handles(names: Sequence[str], colors: Sequence[str] | None = None) -> list[Line2D]:
+    """Handles of all categories as `scatter_map` draws them, or of parents with `colors`."""
+    colors = category_colors(len(names)) if colors is None else colors
     return [
         Line2D(
-            [], [], linestyle="", markersize=6, label=plain(name), color=color,
-            marker=MARKERS[place // len(OKABE_ITO) % len(MARKERS)],
+            [], [], linestyle="", marker=_marker(place), markersize=6, label=plain(name),
+            color=color,
         )
-        for place, (name, color) in enumerate(zip(names, category_colors(len(names)), strict=True))
+        for place, (name, color) in enumerate(zip(names, colors, strict=True))
     ]  # fmt: skip
 
 

@@ -23,6 +23,19 @@ OKABE_ITO = (
     "#000000",  # black
     "#F0E442",  # yellow
 )
+# Of each coarse category the hue and how far its shades go, toward black (negative) or white. Dark
+# hues get darker and light ones lighter: sky is a light blue, and to many eyes vermilion a dark
+# orange. Brown stands for black, which has no shades.
+FAMILIES = (
+    ("#0072B2", -0.4),  # blue
+    ("#E69F00", 0.4),  # orange
+    ("#009E73", -0.4),  # green
+    ("#CC79A7", 0.4),  # purple
+    ("#56B4E9", 0.4),  # sky
+    ("#D55E00", -0.4),  # vermilion
+    ("#7A5230", -0.4),  # brown
+    ("#F0E442", 0.4),  # yellow
+)
 GRAY = "#999999"
 DARK = "#333333"
 
@@ -231,7 +244,7 @@ def category_colors(n: int, parents: ArrayLike | None = None) -> list[str]:
         Number of categories.
     parents : array_like of int, shape (n,), optional
         Coarse category of each. When given, the fine categories of a coarse one are shades of its
-        color; otherwise the palette repeats after eight categories.
+        hue. Hues, and without parents all colors, repeat after eight: maps then change the marker.
 
     Returns
     -------
@@ -243,17 +256,17 @@ def category_colors(n: int, parents: ArrayLike | None = None) -> list[str]:
     colors = [""] * n
     for coarse in np.unique(parents):
         members = np.flatnonzero(parents == coarse)
-        base = OKABE_ITO[coarse % len(OKABE_ITO)]
-        for member, shade in zip(members, _shades(base, len(members)), strict=True):
+        base, reach = FAMILIES[coarse % len(FAMILIES)]
+        for member, shade in zip(members, _shades(base, reach, len(members)), strict=True):
             colors[member] = shade
     return colors
 
 
-def _shades(base: str, n: int) -> list[str]:
-    """n mixtures of `base` from darkened to lightened; `base` itself for n = 1."""
+def _shades(base: str, reach: float, n: int) -> list[str]:
+    """n colors from `base` toward black (`reach` < 0) or white; `base` itself for n = 1."""
     rgb = np.array(mcolors.to_rgb(base))
-    levels = np.linspace(-0.35, 0.45, n) if n > 1 else [0.0]
-    mixed = [rgb * (1 + s) if s < 0 else rgb + (1 - rgb) * s for s in levels]
+    end = 1.0 if reach > 0 else 0.0
+    mixed = [rgb + (end - rgb) * share for share in np.linspace(0, abs(reach), n)]
     return [mcolors.to_hex(color) for color in mixed]
 
 
