@@ -536,6 +536,52 @@ def test_confusion_of_many_names_the_coarse_categories_only():
         plots.confusion(true, true, list("abc"))
 
 
+def found_categories(n, name="cat", parent="pet"):
+    return pd.DataFrame(
+        {"parent": parent, "name": name, "size": np.arange(n) + 1, "stability": np.linspace(0, 1, n)}
+    )
+
+
+def test_category_bars_show_sizes_under_their_parents_and_hollow_where_shaky():
+    frame = pd.DataFrame(
+        {
+            "parent": ["zoo", "pet", "pet"], "name": ["ape", "cat", "dog"],
+            "size": [7, 3, 5], "stability": [0.9, 0.5, 0.6],
+        }
+    )  # fmt: skip
+    fig = plots.category_bars(frame, title="Animals")
+    (ax,) = fig.axes
+    assert [bar.get_width() for bar in ax.patches] == [5, 3, 7]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["dog", "cat", "ape"]
+    assert [text.get_text() for text in ax.texts] == ["pet", "zoo"]
+    hollow = [mcolors.to_hex(bar.get_facecolor()) == "#ffffff" for bar in ax.patches]
+    assert hollow == [False, True, False]
+    assert_legible(fig, [*ax.texts, *ax.get_yticklabels()])
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # the font draws boxes for what it lacks
+@pytest.mark.parametrize("long", ["kind words " * 20, "CANNOT LOG IN " * 15, "Ünïcödé" * 30, "機械学習" * 50])
+def test_category_bars_keep_half_of_the_figure_under_long_names(long):
+    fig = plots.category_bars(found_categories(3, name=long, parent=long))
+    fig.canvas.draw()
+    assert fig.axes[0].get_window_extent().width > fig.bbox.width / 2
+    names = [*fig.axes[0].texts, *fig.axes[0].get_yticklabels()]
+    letters = 23 if long.startswith("機") else 45
+    assert all(letters - 1 <= len(name.get_text()) <= letters for name in names)
+    assert all(name.get_text().endswith("…") for name in names)
+    assert_legible(fig, names)
+
+
+def test_category_bars_draw_the_largest_where_all_are_too_many_for_a_picture():
+    fig = plots.category_bars(found_categories(2000))
+    (ax,) = fig.axes
+    assert [bar.get_width() for bar in ax.patches] == list(range(2000, 1600, -1))
+    assert ax.get_xlabel().endswith("\nThe largest 400 of 2,000 categories")
+    parents = [f"parent {i}" for i in range(2000)]
+    worst = plots.category_bars(found_categories(2000, parent=parents))
+    assert worst.get_size_inches()[1] * 300 < 2**16  # printed finely
+
+
 # --- neighbors -----------------------------------------------------------------------------------
 
 
