@@ -9,7 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
+
+LONGEST_WORD = 30
+"""Letters of a word that a name shows: without spaces, whole clauses would pass for words."""
 
 
 def name_clusters(
@@ -41,7 +45,7 @@ def name_clusters(
     coarse : array_like of int, shape (n,), optional
         Coarse label of each text.
     n_words : int, default 3
-        Words a name. More words say more and take more room.
+        Words a name, of 30 letters at most. More words say more and take more room.
 
     Returns
     -------
@@ -62,14 +66,18 @@ def name_clusters(
     labels = _checked_labels(texts, labels, coarse, n_words)
     used = np.flatnonzero(labels >= 0)
     counts, words = _counts([texts[row] for row in used], labels[used])
-    weights = counts / np.maximum(_sizes(labels), 1)[:, None] * _rarity(counts)
+    sizes = _sizes(labels)
+    weights = counts.copy()
+    rows, columns = np.repeat(np.arange(len(sizes)), np.diff(counts.indptr)), counts.indices
+    weights.data = counts.data / sizes[rows] * _rarity(counts)[columns]
     if coarse is not None:
         parents = majority(labels, coarse)
         for parent in np.unique(parents[parents >= 0]):
             members = parents == parent
-            weights[members] *= _rarity(counts[members])
-    names = [_name(row, words, n_words) for row in weights]
-    return [name if n else "(empty)" for name, n in zip(names, _sizes(labels), strict=True)]
+            inside = members[rows]
+            weights.data[inside] *= _rarity(counts[members])[columns[inside]]
+    names = [_name(weights, cluster, words, n_words) for cluster in range(len(sizes))]
+    return [name if n else "(empty)" for name, n in zip(names, sizes, strict=True)]
 
 
 def majority(labels: ArrayLike, coarse: ArrayLike) -> np.ndarray:
@@ -120,8 +128,11 @@ def _sizes(labels: np.ndarray) -> np.ndarray:
     return np.bincount(labels[labels >= 0])
 
 
-def _counts(texts: Sequence[str], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Texts of each cluster that use a word, (K, V), and the V words."""
+def _counts(texts: Sequence[str], labels: np.ndarray) -> tuple[csr_array, np.ndarray]:
+    """Texts of each cluster that use a word, (K, V), and the V words.
+
+    Sparse: few clusters use a word, and a table of 300 by 250,000 would take 600 MB.
+    """
     # Words of two letters and more that hold no digit; "k-means" is one word.
     vectorizer = CountVectorizer(
         binary=True, stop_words="english", token_pattern=r"\b[^\W\d_](?:-?[^\W\d_])+\b"
@@ -129,30 +140,37 @@ def _counts(texts: Sequence[str], labels: np.ndarray) -> tuple[np.ndarray, np.nd
     try:
         used = vectorizer.fit_transform(texts).tocsr()
     except ValueError:  # scikit-learn's way to say that stop words are all there is
-        return np.zeros((labels.max() + 1, 0)), np.array([], dtype=str)
-    clusters = range(labels.max() + 1)
-    counts = [np.asarray(used[labels == cluster].sum(axis=0)).ravel() for cluster in clusters]
-    return np.array(counts, dtype=float), vectorizer.get_feature_names_out()
+        return csr_array((labels.max() + 1, 0)), np.array([], dtype=str)
+    texts_of_cluster = csr_array((np.ones(len(labels)), (labels, np.arange(len(labels)))))
+    counts = csr_array(texts_of_cluster @ used)
+    counts.sort_indices()  # so that equally heavy words stand in the order of the alphabet
+    return counts, vectorizer.get_feature_names_out()
 
 
-def _rarity(counts: np.ndarray) -> np.ndarray:
+def _rarity(counts: csr_array) -> np.ndarray:
     """log(1 + A / n(t)) of every word, (V,), over the clusters given."""
     mean_words = counts.sum(axis=1).mean()
     return np.log1p(mean_words / np.maximum(counts.sum(axis=0), 1))
 
 
-def _name(weights: np.ndarray, words: np.ndarray, n_words: int) -> str:
+def _name(weights: csr_array, cluster: int, words: np.ndarray, n_words: int) -> str:
     """The heaviest words, without a second form of one that is already there."""
     chosen: list[str] = []
     stems: set[str] = set()
-    for position in np.argsort(-weights, kind="stable"):
-        if weights[position] <= 0 or len(chosen) == n_words:
+    own = slice(*weights.indptr[cluster : cluster + 2])
+    for position in np.argsort(-weights.data[own], kind="stable"):
+        if len(chosen) == n_words:
             break
-        stem = _stem(words[position])
+        word = str(words[weights.indices[own][position]])
+        stem = _stem(word)
         if stem not in stems:
-            chosen.append(str(words[position]))
+            chosen.append(_shortened(word))
             stems.add(stem)
     return ", ".join(chosen) or "(no words)"
+
+
+def _shortened(word: str) -> str:
+    return word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1]}…"
 
 
 def _stem(word: str) -> str:

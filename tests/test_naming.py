@@ -1,6 +1,7 @@
 """Names are made of the words that a cluster has and others lack."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -95,6 +96,51 @@ def test_majority():
 def test_bad_input(labels, coarse, n_words, message):
     with pytest.raises(ValueError, match=message):
         name_clusters(["cat", "dog"], labels, coarse, n_words=n_words)
+
+
+def weights_by_table(counts, sizes, parents):
+    """The formula of the docstring on a dense table of clusters by words."""
+
+    def rarity(part):
+        return np.log1p(part.sum(axis=1).mean() / np.maximum(part.sum(axis=0), 1))
+
+    weights = counts / np.maximum(sizes, 1)[:, None] * rarity(counts)
+    for parent in np.unique(parents):
+        weights[parents == parent] *= rarity(counts[parents == parent])
+    return weights
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_names_are_those_of_a_dense_table(seed):
+    rng = np.random.default_rng(seed)
+    words = np.array([chr(97 + i) * 3 for i in range(20)])
+    used = rng.random((40, 20)) < 0.2
+    labels = np.r_[np.arange(6), rng.integers(6, size=34)]
+    parents = rng.integers(2, size=6)
+    counts = np.array([used[labels == cluster].sum(axis=0) for cluster in range(6)], dtype=float)
+    weights = weights_by_table(counts, np.bincount(labels), parents)
+    best = [[w for w in np.argsort(-row, kind="stable") if row[w] > 0][:4] for row in weights]
+    expected = [", ".join(words[own]) or "(no words)" for own in best]
+    # Every word once more in a text without a cluster: the columns are then those of the table.
+    texts = [" ".join(words[row]) for row in used]
+    assert name_clusters(texts, labels, parents[labels], n_words=4) == expected
+
+
+def test_many_words_in_many_clusters_take_little_memory():
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = [f"{a}{b}{c}x" for a in letters for b in letters for c in letters]
+    texts = [" ".join(words[i :: 300]) for i in range(300)]
+    tracemalloc.start()
+    name_clusters(texts, range(300), [0] * 300)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 300 * len(words) / 2  # half of one dense table
+
+
+def test_clauses_that_pass_for_words_are_shortened():
+    clause = "機械学習のモデルを訓練するときに最も重要なことは良いデータを集めることである"
+    assert name_clusters([clause, "cat"], [0, 1]) == [clause[:29] + "…", "cat"]
+    assert name_clusters(["a" * 30, "cat"], [0, 1]) == ["a" * 30, "cat"]
 
 
 def test_a_word_of_endless_length_takes_no_time():
