@@ -6,8 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 from dnalib.environment import (
     arithmetic,
     cores,
@@ -86,6 +84,10 @@ def precision() -> Iterator[Finding]:
 
 def memory() -> Finding:
     """Look at the memory: the quick profile needs about 2 GiB."""
+    try:
+        import psutil  # not above: without it, everything else has to be looked at all the same
+    except ImportError:
+        return False, "Memory: psutil is not installed: run pip install psutil"
     free, total = (psutil.virtual_memory()[i] / 2**30 for i in (1, 0))
     return free >= 2, f"Memory: {free:.1f} of {total:.1f} GiB available (2 GiB are needed)"
 
@@ -106,6 +108,8 @@ def cache() -> Finding:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return True, f"Cache: {folder} can be written"
+    except ImportError as error:
+        return False, f"Cache: {error.name} is not installed: run pip install {error.name}"
     except OSError as error:
         return False, f"Cache: {error}; set DNALIB_CACHE to a folder that can be written"
 
@@ -127,4 +131,7 @@ def _holds_a_file(folder: Path) -> bool:
 def _data_folders() -> Iterator[Path]:
     if os.environ.get("DNALIB_DATA"):
         yield Path(os.environ["DNALIB_DATA"]).expanduser()
-    yield cache_dir() / "data"
+    try:
+        yield cache_dir() / "data"
+    except ImportError:
+        pass  # the line of the cache says what is not installed

@@ -10,8 +10,6 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import psutil
-
 import dnalib
 
 
@@ -61,6 +59,8 @@ def cores() -> int:
 
 def hardware() -> dict[str, object]:
     """Return the operating system, processor, usable cores, memory in GiB, and GPUs by name."""
+    import psutil  # not above: the check needs this module to say that psutil is missing
+
     return {
         "system": platform.platform(),
         "processor": processor(),

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 
 def cache_dir() -> Path:
     """Return the folder in which dnalib keeps what can be made again; it may not exist yet.
@@ -18,7 +16,11 @@ def cache_dir() -> Path:
     pathlib.Path
         ``$DNALIB_CACHE`` when it is set, else the user's cache folder for ``dnalib``.
     """
-    folder = os.environ.get("DNALIB_CACHE") or platformdirs.user_cache_dir("dnalib")
+    folder = os.environ.get("DNALIB_CACHE")
+    if not folder:
+        import platformdirs  # not above: the check needs this module to say that it is missing
+
+        folder = platformdirs.user_cache_dir("dnalib")
     return Path(folder).expanduser()
 
 

@@ -1,6 +1,7 @@
 """``python -m dnalib check`` says what is there and what is not."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -110,8 +111,25 @@ def test_a_cache_that_cannot_be_made_fails(monkeypatch, tmp_path):
 
 
 def test_little_memory_fails(monkeypatch):
-    monkeypatch.setattr(check.psutil, "virtual_memory", lambda: (4 * 2**30, 2**30))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: (4 * 2**30, 2**30))
     assert check.memory() == (False, "Memory: 1.0 of 4.0 GiB available (2 GiB are needed)")
+
+
+@pytest.mark.parametrize("package", ["psutil", "platformdirs"])
+def test_a_missing_package_is_said_and_all_else_is_looked_at(requirements, package):
+    command = (
+        f"import sys; sys.modules[{package!r}] = None; from pathlib import Path; "
+        f"from dnalib.check import check; sys.exit(check(Path({str(requirements)!r})))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "DNALIB_CACHE"}
+    done = subprocess.run(
+        [sys.executable, "-c", command], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and not done.stderr
+    lines = done.stdout.splitlines()
+    (failed,) = [line for line in lines if line.startswith("[FAIL]")]
+    assert failed.endswith(f" {package} is not installed: run pip install {package}")
+    assert any(line.startswith("[OK] Data cifar10: ") for line in lines)
 
 
 @pytest.mark.parametrize(
