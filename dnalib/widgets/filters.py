@@ -82,11 +82,12 @@ class FilterPlayground:
 
     def show(self, query: int = 0, k: int = 30, m: int = 5) -> ipywidgets.VBox | Figure:
         """Return the playground for a notebook's last line; a figure alone when headless."""
+        most_m = min(20, self.features.shape[1])
         slider = {"continuous_update": True, "layout": ipywidgets.Layout(width="30em")}
         controls = {
             "query": ipywidgets.IntSlider(query, 0, len(self.fine) - 1, description="query", **slider),
             "k": ipywidgets.IntSlider(min(k, self.max_k), 1, self.max_k, description="k", **slider),
-            "m": ipywidgets.IntSlider(m, 1, 20, description="m (rank)", **slider),
+            "m": ipywidgets.IntSlider(min(m, most_m), 1, most_m, description="m (rank)", **slider),
             **{
                 name: ipywidgets.Checkbox(name != "rank", description=f"{name} filter")
                 for name in FILTERS
