@@ -16,6 +16,7 @@ from dnalib.plots.style import (
     LABEL_HEIGHT,
     MARKERS,
     MAX_LEGEND,
+    NO_CATEGORY_COLOR,
     OKABE_ITO,
     category_colors,
     plain,
@@ -399,7 +400,7 @@ def _draw_points(
     colors = category_colors(len(names)) if colors is None else colors
     size = float(np.clip(9000 / len(xy), 3, 30))
     unlabeled = xy[labels < 0]
-    ax.scatter(*unlabeled.T, s=size, color="#CCCCCC", linewidths=0, zorder=1)
+    ax.scatter(*unlabeled.T, s=size, color=NO_CATEGORY_COLOR, linewidths=0, zorder=1)
     handles = []
     for category in np.unique(labels[labels >= 0]):
         style = {"marker": markers[category], "color": colors[category]}

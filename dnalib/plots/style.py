@@ -38,6 +38,7 @@ FAMILIES = (
 )
 GRAY = "#999999"
 DARK = "#333333"
+NO_CATEGORY_COLOR = "#CCCCCC"
 
 # One hue a family, shades within it, all of them apart for color-blind readers as well.
 METHOD_COLORS = {

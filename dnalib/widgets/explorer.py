@@ -20,6 +20,8 @@ HEIGHT = 380
 AWAY = 1.25
 """Distance of the camera, in the maps' half width: nothing lies outside of a map wider than high."""
 
+NO_CATEGORY = "no category"
+
 HOW_TO = (
     "Hover over a point to see what it is. Choose the lasso and draw around points to list them."
 )
@@ -33,7 +35,7 @@ class EmbeddingExplorer:
     xy_a, xy_b : array_like (n, 2)
         Coordinates, e.g. from `dnalib.plots.project`.
     labels : array_like (n,) of int
-        Category of each sample.
+        Category of each sample; -1 for those of none, which are drawn gray.
     names : sequence of str
         Of the categories.
     parents : array_like (n,) of int
@@ -77,7 +79,8 @@ class EmbeddingExplorer:
         self.title = title
         columns = {
             "parent": np.asarray(parent_names)[np.asarray(parents)],
-            "category": np.asarray(self.names)[self.labels],
+            # At the end, where -1 finds it.
+            "category": np.asarray([*self.names, NO_CATEGORY])[self.labels],
         }
         if texts is not None:
             columns["text"] = [text[:LETTERS] for text in texts]
@@ -122,6 +125,7 @@ class EmbeddingExplorer:
 
         frame = self.samples.assign(x=xy[:, 0], y=xy[:, 1])
         colors = dict(zip(self.names, plots.category_colors(len(self.names)), strict=True))
+        colors[NO_CATEGORY] = plots.NO_CATEGORY_COLOR
         scatter = Scatter(data=frame, x="x", y="y", height=HEIGHT)
         scatter.color(by="category", map=colors).axes(False).size(default=5)
         scatter.camera(distance=AWAY)

@@ -6,6 +6,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib import colors as mcolors
 from matplotlib.figure import Figure
 
 from dnalib import plots
@@ -78,6 +79,17 @@ def test_nothing_kept_can_be_drawn(playground):
     assert isinstance(playground.figure(0, 5, 16, **on), Figure)
 
 
+def test_the_slider_of_m_ends_at_the_dimensions_there_are(monkeypatch):
+    monkeypatch.setattr(live, "headless", lambda: False)
+    features = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    fine = np.arange(30) % 4
+    shown = FilterPlayground(features, fine // 2, fine, list("abcd"), max_k=9).show(m=5)
+    slider = control(shown, "m (rank)")
+    assert (slider.value, slider.max) == (3, 3)
+    control(shown, "rank filter").value = True  # draws the figure: m must suit the features
+
+
 def test_the_force_goes_downhill_along_the_circle():
     lab = LossLab([20, 55, 80], [115, 150, 300])
     for angle in (-100.0, -10.0, 50.0, 170.0):
@@ -122,6 +134,15 @@ def test_the_explorer_lists_what_is_picked_in_either_map(watched):
     assert words.count("ant") == 2 and "0 &amp; more" in " ".join(words) and "&lt;pest&gt;" in words
     scatters[1].selection = []
     assert "lasso" in picked.value
+
+
+def test_samples_without_a_category_are_listed_and_drawn_as_such(monkeypatch):
+    monkeypatch.setattr(explorer, "headless", lambda: False)
+    xy = np.random.default_rng(0).normal(size=(3, 2))
+    found = EmbeddingExplorer(xy, xy, [0, -1, 1], ["cat", "dog"], [0, 0, 0], ["pet"])
+    assert found.samples["category"].tolist() == ["cat", "no category", "dog"]
+    colors = [mcolors.to_hex(color).upper() for color in found._scatter(xy).color()["map"]]
+    assert colors == [*plots.OKABE_ITO[:2], plots.NO_CATEGORY_COLOR]
 
 
 def test_texts_that_may_not_be_shown_are_nowhere(monkeypatch):
