@@ -686,6 +686,20 @@ def test_boxes_leave_missing_values_out():
     assert medians == [2, 1.5]
 
 
+def test_boxes_of_negative_values_are_drawn_whole():
+    fig = plots.boxes({"a": np.linspace(-5, -1, 50), "b": np.linspace(0, 1, 50)}, xlabel="x")
+    assert fig.axes[0].get_xlim()[0] < -4.8
+    assert plots.boxes({"b": [0.5, 1]}, xlabel="x").axes[0].get_xlim()[0] == 0
+
+
+def test_every_term_of_a_loss_is_drawn():
+    angles = np.arange(-180.0, 181.0, 90.0)
+    terms = {f"term {i}": angles for i in range(9)}
+    fig = plots.loss_around(angles, terms, 0.0, [0, 0.3], on_circle(20, 40), on_circle(200))
+    _, labels = fig.axes[1].get_legend_handles_labels()
+    assert labels == list(terms)
+
+
 def test_long_titles_are_wrapped_into_the_figure():
     xy, labels, names = fake_map(3)
     fig = plots.scatter_map(xy, labels, names, title="A finding that takes many words " * 4)
@@ -722,6 +736,30 @@ def test_histograms_share_their_edges_and_hold_all_pairs():
     for data in (data for panel in stairs for data in panel):
         assert data.values.sum() == pytest.approx(100)
         np.testing.assert_array_equal(data.edges, stairs[0][0].edges)
+
+
+def test_histograms_draw_every_quantity_or_refuse():
+    panel = {f"q{i}": np.arange(10) for i in range(7)}
+    fig = plots.histograms({"a": panel, "b": panel}, xlabel="x")
+    looks = {(str(p.get_edgecolor()), str(p.get_linestyle())) for p in fig.axes[0].patches}
+    assert len(looks) == 7
+    with pytest.raises(ValueError, match="8 quantities, but at most 7 can be told apart"):
+        plots.histograms({"a": panel, "b": panel | {"q7": [1]}}, xlabel="x")
+
+
+def test_histograms_leave_room_between_the_numbers_below_them():
+    values = np.linspace(-1, 1, 50)
+    fig = plots.histograms({"a": {"q": values}, "b": {"q": values}}, xlabel="Cosine")
+    fig.canvas.draw()
+    for ax in fig.axes:
+        ticks = [tick for tick in ax.get_xticklabels() if -1 <= tick.get_position()[0] <= 1]
+        edges = [tick.get_window_extent().intervalx for tick in ticks]
+        assert all(right[0] - left[1] > 8 for left, right in zip(edges, edges[1:]))
+
+
+def test_image_rows_need_a_frame_an_image():
+    with pytest.raises(ValueError, match="'a' has 3 images, but `right` says 1 times"):
+        plots.image_rows({"a": np.zeros((3, 2, 2))}, right={"a": [True]})
 
 
 # --- backgrounds ---------------------------------------------------------------------------------
@@ -789,3 +827,6 @@ def test_stacked_shares_cut_every_bar_at_its_parts():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a: x", "a: y", "b: x"]
     with pytest.raises(ValueError, match=r"\('a', 'y'\) add up to 1.25"):
         plots.stacked_shares(frame.assign(right=[0.5, 0.5, 1.0]), xlabel="Share (%)")
+    many = pd.DataFrame(np.full((1, 9), 1 / 9), index=index[:1])
+    with pytest.raises(ValueError, match="9 parts, but at most 8 can be told apart"):
+        plots.stacked_shares(many, xlabel="Share (%)")

@@ -24,6 +24,7 @@ from dnalib.plots.style import (
     filter_key,
     named_colors,
     plain,
+    require_at_most,
     require_columns,
     set_figure_title,
     set_title,
@@ -249,7 +250,7 @@ def stacked_shares(frame: pd.DataFrame, *, xlabel: str, title: str | None = None
     Parameters
     ----------
     frame : DataFrame
-        Shares in [0, 1], a column a part; the index has two levels, group and bar.
+        Shares in [0, 1], a column a part, eight at most; the index has two levels, group and bar.
     xlabel : str
         What is shared out, in percent.
     title : str, optional
@@ -262,8 +263,9 @@ def stacked_shares(frame: pd.DataFrame, *, xlabel: str, title: str | None = None
     Raises
     ------
     ValueError
-        If a row does not add up to 1.
+        If a row does not add up to 1 or there are more than eight parts.
     """
+    require_at_most(len(OKABE_ITO), len(frame.columns), "parts")
     sums = frame.sum(axis=1)
     if not np.allclose(sums, 1):
         worst = (sums - 1).abs().idxmax()

@@ -7,10 +7,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from dnalib.plots.style import DARK, OKABE_ITO, plain, set_figure_title, set_title
+from dnalib.plots.style import (
+    DARK,
+    OKABE_ITO,
+    line_style,
+    plain,
+    require_at_most,
+    set_figure_title,
+    set_title,
+)
 
 CELL = 0.72  # inches
 RIGHT, WRONG = OKABE_ITO[2], OKABE_ITO[5]
+OUTLINES = (OKABE_ITO[0], OKABE_ITO[1], DARK, *OKABE_ITO[2:6])
 
 
 def image_rows(
@@ -34,6 +43,11 @@ def image_rows(
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    ValueError
+        If a row has another number of frames than of images.
     """
     columns = max(len(images) for images in rows.values())
     fig, axes = plt.subplots(
@@ -42,6 +56,11 @@ def image_rows(
     )  # fmt: skip
     for row_axes, (name, images) in zip(axes, rows.items(), strict=True):
         frames = (right or {}).get(name, [None] * len(images))
+        if len(frames) != len(images):
+            raise ValueError(
+                f"row {name!r} has {len(images)} images, but `right` says {len(frames)} times how to "
+                "frame them: give True, False or None for each image."
+            )
         for ax, image, frame in zip(row_axes, images, frames, strict=False):
             _draw(ax, np.asarray(image), frame)
         for ax in row_axes[len(images) :]:
@@ -73,7 +92,7 @@ def histograms(
     Parameters
     ----------
     panels : mapping of str to mapping of str to array_like
-        For each condition the values of each quantity; the quantities are the same in all.
+        For each condition the values of each quantity, seven at most; the same in all.
     xlabel : str
         What the values are.
     title : str, optional
@@ -84,22 +103,28 @@ def histograms(
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    ValueError
+        If there are more than seven quantities.
     """
+    require_at_most(len(OUTLINES), max(map(len, panels.values())), "quantities")
     every = np.concatenate([np.ravel(v) for panel in panels.values() for v in panel.values()])
     edges = np.linspace(every.min(), every.max(), bins + 1)
     fig, axes = plt.subplots(
         1, len(panels), figsize=(max(6, 3.7 * len(panels)), 3.4), squeeze=False,
         layout="constrained",
     )  # fmt: skip
-    styles = list(zip((OKABE_ITO[0], OKABE_ITO[1], DARK), ("-", "--", ":"), strict=True))
     for ax, (name, panel) in zip(axes.flat, panels.items(), strict=True):
-        for (quantity, values), (color, line) in zip(panel.items(), styles, strict=False):
+        for position, (quantity, values) in enumerate(panel.items()):
             heights, _ = np.histogram(np.ravel(values), edges)
             ax.stairs(
-                100 * heights / heights.sum(), edges, color=color, linestyle=line, linewidth=1.8,
-                label=plain(quantity),
+                100 * heights / heights.sum(), edges, color=OUTLINES[position],
+                linestyle=line_style(position), linewidth=1.8, label=plain(quantity),
             )  # fmt: skip
         ax.set(xlabel=xlabel)
+        ax.locator_params(axis="x", nbins=5)  # more numbers would touch in narrow panels
         set_title(ax, name, share=1 / len(panels))
     axes[0, 0].set_ylabel("Pairs (%)")
     handles, labels = axes[0, 0].get_legend_handles_labels()

@@ -117,6 +117,8 @@ INK = (
 )
 # No squares or crosses: Matplotlib snaps their edges to pixels, and small ones vanish.
 MARKERS = ("o", "^", "D", "v")
+# Of lines drawn one after the other: where two coincide, the lower one shows in the other's gaps.
+DASHES = ("-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 MAX_NAMED_ROWS = 80
 MAX_LEGEND = 24
 LABEL_HEIGHT = 0.16  # inches from one name in a column to the next
@@ -290,6 +292,18 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         raise ValueError(
             f"the frame has no column {missing[0]!r}: it needs {', '.join(columns)} and has "
             f"{', '.join(map(str, frame.columns))}."
+        )
+
+
+def line_style(position: int) -> str | tuple:
+    """Dashes of a line drawn at this position; only the first is without gaps."""
+    return DASHES[1 + (position - 1) % (len(DASHES) - 1)] if position else DASHES[0]
+
+
+def require_at_most(limit: int, found: int, what: str) -> None:
+    if found > limit:
+        raise ValueError(
+            f"there are {found} {what}, but at most {limit} can be told apart: join or leave out some."
         )
 
 

@@ -143,7 +143,7 @@ def loss_around(
     )  # fmt: skip
     left.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6))
     left.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2)
-    for (name, values), color in zip(terms.items(), OKABE_ITO, strict=False):
+    for (name, values), color in zip(terms.items(), category_colors(len(terms)), strict=True):
         values = np.asarray(values) - np.min(values)
         right.plot(angles, values, color=color, label=name)
         right.plot(query, np.interp(query, angles, values), "o", color=color)
@@ -278,8 +278,9 @@ def boxes(
     values = [np.asarray(v, dtype=float) for v in series.values()]
     colors = named_colors(list(series)).values()
     fig, ax = plt.subplots(figsize=(7.0, 1.3 + 0.5 * len(series)), layout="constrained")
+    values = [v[np.isfinite(v)] for v in values]
     drawn = ax.boxplot(
-        [v[np.isfinite(v)] for v in values],
+        values,
         orientation="horizontal",
         whis=(5, 95),
         showfliers=False,
@@ -292,6 +293,7 @@ def boxes(
     ax.set_yticks(range(1, len(series) + 1), [plain(name).replace("+", " + ") for name in series])
     ax.invert_yaxis()
     ax.set(xlabel=xlabel)
-    ax.set_xlim(left=0)
+    if np.concatenate(values).min(initial=0) == 0:  # none is negative
+        ax.set_xlim(left=0)
     set_title(ax, title)
     return fig
