@@ -121,7 +121,6 @@ def test_names_are_those_of_a_dense_table(seed):
     weights = weights_by_table(counts, np.bincount(labels), parents)
     best = [[w for w in np.argsort(-row, kind="stable") if row[w] > 0][:4] for row in weights]
     expected = [", ".join(words[own]) or "(no words)" for own in best]
-    # Every word once more in a text without a cluster: the columns are then those of the table.
     texts = [" ".join(words[row]) for row in used]
     assert name_clusters(texts, labels, parents[labels], n_words=4) == expected
 

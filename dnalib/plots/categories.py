@@ -53,7 +53,8 @@ def category_bars(
             place += 1
     _label(ax, ticks, place)
     if len(categories) > MAX_BARS:
-        ax.set_xlabel(f"{ax.get_xlabel()}\nThe largest {MAX_BARS} of {len(categories):,} categories")
+        note = f"The largest {MAX_BARS} of {len(categories):,} categories"
+        ax.set_xlabel(f"{ax.get_xlabel()}\n{note}")
     set_figure_title(fig, title)
     return fig
 

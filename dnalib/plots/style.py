@@ -303,7 +303,8 @@ def line_style(position: int) -> str | tuple:
 def require_at_most(limit: int, found: int, what: str) -> None:
     if found > limit:
         raise ValueError(
-            f"there are {found} {what}, but at most {limit} can be told apart: join or leave out some."
+            f"there are {found} {what}, but at most {limit} can be told apart: join some or leave "
+            "some out."
         )
 
 
