@@ -1,7 +1,7 @@
 """The figures show what they were given: checked on the artists, without looking."""
 
 import io
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import matplotlib
 
@@ -385,6 +385,15 @@ def test_history_curves_name_close_lines_without_overlap():
     assert_legible(fig, fig.axes[0].texts)
 
 
+def test_two_runs_that_coincide_are_both_seen():
+    _, history = histories().popitem()
+    fig = plots.history_curves({f"run {i}": history for i in range(7)}, ["acc"])
+    dashes = [line.get_linestyle() for line in fig.axes[0].get_lines()]
+    assert dashes[0] == "-" and "-" not in dashes[1:]
+    styles = [plots.style.line_style(position) for position in range(12)]
+    assert all(one != other for one, other in pairwise(styles))
+
+
 def test_history_curves_name_an_unknown_column():
     with pytest.raises(ValueError, match="'recall': the columns are acc, epoch"):
         plots.history_curves(histories(), ["recall"])
@@ -400,6 +409,9 @@ def test_band_spans_the_runs_and_line_is_their_mean():
     (band,) = ax.collections
     corners = band.get_paths()[0].vertices
     assert corners[:, 1].min() == 1.0 and corners[:, 1].max() == 8.0
+    assert ax.get_xlabel() == "k\n(bands: lowest to highest run)"
+    alone = plots.lines_with_band([5, 10, 20], {"one": runs[0]}, xlabel="k", ylabel="y")
+    assert alone.axes[0].get_xlabel() == "k"
     with pytest.raises(ValueError, match="'dna' has 3 values for 2"):
         plots.lines_with_band([1, 2], {"dna": runs}, xlabel="k", ylabel="y")
 
@@ -421,6 +433,8 @@ def test_each_setting_has_a_panel_with_its_values_and_its_default():
     assert first.get_ylim() == second.get_ylim()
     (band,) = first.patches
     assert (band.get_y(), band.get_height()) == (78.0, 4.0)
+    assert fig.get_supxlabel() == "Dotted: the default; gray: scores that seeds alone give"
+    assert plots.setting_curves(runs, {"k": 70, "m": 5}).get_supxlabel() == "Dotted: the default"
 
 
 @settings(deadline=None)
@@ -537,9 +551,8 @@ def test_confusion_of_many_names_the_coarse_categories_only():
 
 
 def found_categories(n, name="cat", parent="pet"):
-    return pd.DataFrame(
-        {"parent": parent, "name": name, "size": np.arange(n) + 1, "stability": np.linspace(0, 1, n)}
-    )
+    sizes, stability = np.arange(n) + 1, np.linspace(0, 1, n)
+    return pd.DataFrame({"parent": parent, "name": name, "size": sizes, "stability": stability})
 
 
 def test_category_bars_show_sizes_under_their_parents_and_hollow_where_shaky():
@@ -560,7 +573,9 @@ def test_category_bars_show_sizes_under_their_parents_and_hollow_where_shaky():
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")  # the font draws boxes for what it lacks
-@pytest.mark.parametrize("long", ["kind words " * 20, "CANNOT LOG IN " * 15, "Ünïcödé" * 30, "機械学習" * 50])
+@pytest.mark.parametrize(
+    "long", ["kind words " * 20, "CANNOT LOG IN " * 15, "Ünïcödé" * 30, "機械学習" * 50]
+)
 def test_category_bars_keep_half_of_the_figure_under_long_names(long):
     fig = plots.category_bars(found_categories(3, name=long, parent=long))
     fig.canvas.draw()
@@ -626,6 +641,8 @@ def test_score_dots_show_the_mean_and_the_range_of_each_run():
     lines, dots = fig.axes[0].collections
     assert dots.get_offsets().tolist() == [[42.0, 0.0], [50.0, 1.0]]
     assert [segment[:, 0].tolist() for segment in lines.get_segments()] == [[40, 44], [50, 50]]
+    assert fig.get_supxlabel() == "Dots: means; lines: from the worst to the best seed"
+    assert plots.score_dots(frame.drop(0), ("acc",)).get_supxlabel() == ""
     with pytest.raises(ValueError, match="no column 'nmi'"):
         plots.score_dots(frame, ("nmi",))
 
@@ -754,7 +771,7 @@ def test_histograms_leave_room_between_the_numbers_below_them():
     for ax in fig.axes:
         ticks = [tick for tick in ax.get_xticklabels() if -1 <= tick.get_position()[0] <= 1]
         edges = [tick.get_window_extent().intervalx for tick in ticks]
-        assert all(right[0] - left[1] > 8 for left, right in zip(edges, edges[1:]))
+        assert all(right[0] - left[1] > 8 for left, right in pairwise(edges))
 
 
 def test_image_rows_need_a_frame_an_image():
@@ -802,6 +819,12 @@ def test_score_bars_show_mean_and_range_of_every_method_and_dataset():
     np.testing.assert_array_equal(lower.collections[0].get_segments()[0][:, 0], [40, 50])
     assert [text.get_text() for text in lower.get_yticklabels()] == ["pixels", "cPCA"]
     assert len(fig.axes[3].get_lines()) == 1 and not fig.axes[1].get_lines()
+    assert fig.get_supxlabel() == "Bars: means; lines: from the worst to the best seed"
+    one_seed = pd.DataFrame(rows).query("seed == 0")
+    assert plots.score_bars(one_seed, scores).get_supxlabel() == ""
+    fig.canvas.draw()
+    last, first = fig.axes[2].get_xticklabels()[-1], fig.axes[3].get_xticklabels()[0]
+    assert first.get_window_extent().x0 - last.get_window_extent().x1 > 8
     with pytest.raises(ValueError, match="no column 'object_acc'"):
         plots.score_bars(pd.DataFrame(rows).drop(columns="object_acc"), scores)
 

@@ -176,6 +176,8 @@ def score_dots(
         ax.tick_params(axis="y", length=0)
     axes[0, 0].set_yticks(places, [plain(name).replace("+", " + ") for name in means.index])
     axes[0, 0].set_ylim(len(means) - 0.5, -0.5)
+    if frame["run"].duplicated().any():
+        fig.supxlabel("Dots: means; lines: from the worst to the best seed", fontsize=9)
     set_figure_title(fig, title)
     return fig
 
@@ -240,6 +242,9 @@ def score_bars(
         line[0].tick_params(axis="y", length=0)
     for ax, label in zip(axes[-1], scores.values(), strict=True):
         ax.set_xlabel(label)
+    fig.get_layout_engine().set(wspace=0.06)  # or 100 would touch the 0 of the next panel
+    if frame.duplicated(["dataset", "method"]).any():
+        fig.supxlabel("Bars: means; lines: from the worst to the best seed", fontsize=9)
     set_figure_title(fig, title)
     return fig
 

@@ -15,6 +15,7 @@ from dnalib.plots.style import (
     AXIS_LABELS,
     GRAY,
     OKABE_ITO,
+    line_style,
     named_colors,
     plain,
     set_figure_title,
@@ -30,6 +31,8 @@ def history_curves(
     colors: Mapping[str, str] | None = None,
 ) -> Figure:
     """Training histories: one panel a column, one line a run, named at its end.
+
+    Lines differ in their dashes as well, so that both of two that coincide are seen.
 
     Parameters
     ----------
@@ -57,11 +60,12 @@ def history_curves(
         rows, per_row, figsize=(3.7 * per_row, 2.8 * rows), layout="constrained", squeeze=False
     )
     color_of = named_colors(list(histories), colors)
+    dashes_of = {name: line_style(position) for position, name in enumerate(histories)}
     for ax, column in zip(axes.flat, columns, strict=False):
         for name, (epochs, values) in _history_lines(histories, column).items():
             marker = "o" if len(epochs) <= 12 else ""
             style = {"color": color_of[name], "marker": marker, "markersize": 3.5}
-            ax.plot(epochs, values, label=plain(name), **style)
+            ax.plot(epochs, values, label=plain(name), linestyle=dashes_of[name], **style)
         ax.set(xlabel="Epoch", ylabel=AXIS_LABELS.get(column, column))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         _label_line_ends(ax)
@@ -84,6 +88,8 @@ def lines_with_band(
     log_y: bool = False,
 ) -> Figure:
     """Lines named at their ends; several runs are drawn as their mean with a band min to max.
+
+    The label of the abscissa says so where there are bands.
 
     Parameters
     ----------
@@ -115,6 +121,7 @@ def lines_with_band(
         _, ax = plt.subplots(layout="constrained")
     x = np.asarray(x)
     color_of = named_colors(list(series), colors)
+    note = ""
     for name, values in series.items():
         runs = np.atleast_2d(np.asarray(values, dtype=float))
         if runs.shape[1] != len(x):
@@ -127,11 +134,12 @@ def lines_with_band(
         if len(runs) > 1:
             low, high = runs.min(axis=0), runs.max(axis=0)
             ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
+            note = "\n(bands: lowest to highest run)"  # short, for narrow panels
     if log_x:
         _log_ticks(ax, x)
     if log_y:
         ax.set_yscale("log", nonpositive="mask")
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel=xlabel + note, ylabel=ylabel)
     _label_line_ends(ax)
     set_title(ax, title)
     return ax.figure
@@ -155,7 +163,7 @@ def setting_curves(
     default : mapping of str to float
         Value of each setting where it is not changed, marked by a dotted line.
     luck : (float, float), optional
-        Lowest and highest score of runs that differ in their seed alone, shaded.
+        Lowest and highest score of runs that differ in their seed alone, shaded; a note says so.
     score : str, default "acc"
         Column to draw.
     labels : mapping of str to str, optional
@@ -185,6 +193,8 @@ def setting_curves(
         _log_ticks(ax, mean.index)
         ax.set(xlabel=(labels or {}).get(name, name), ylabel=AXIS_LABELS.get(score, score))
         ax.label_outer()
+    shaded = "" if luck is None else "; gray: scores that seeds alone give"
+    fig.supxlabel(f"Dotted: the default{shaded}", fontsize=9)
     set_figure_title(fig, title)
     return fig
 

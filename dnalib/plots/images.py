@@ -58,8 +58,8 @@ def image_rows(
         frames = (right or {}).get(name, [None] * len(images))
         if len(frames) != len(images):
             raise ValueError(
-                f"row {name!r} has {len(images)} images, but `right` says {len(frames)} times how to "
-                "frame them: give True, False or None for each image."
+                f"row {name!r} has {len(images)} images, but `right` says {len(frames)} times how "
+                "to frame them: give True, False or None for each image."
             )
         for ax, image, frame in zip(row_axes, images, frames, strict=False):
             _draw(ax, np.asarray(image), frame)
@@ -124,7 +124,7 @@ def histograms(
                 linestyle=line_style(position), linewidth=1.8, label=plain(quantity),
             )  # fmt: skip
         ax.set(xlabel=xlabel)
-        ax.locator_params(axis="x", nbins=5)  # more numbers would touch in narrow panels
+        ax.locator_params(axis="x", nbins=6)  # more numbers would touch in narrow panels
         set_title(ax, name, share=1 / len(panels))
     axes[0, 0].set_ylabel("Pairs (%)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
