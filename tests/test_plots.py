@@ -765,13 +765,14 @@ def test_histograms_draw_every_quantity_or_refuse():
 
 
 def test_histograms_leave_room_between_the_numbers_below_them():
-    values = np.linspace(-1, 1, 50)
+    values = np.linspace(-0.5, 1, 50)
     fig = plots.histograms({"a": {"q": values}, "b": {"q": values}}, xlabel="Cosine")
     fig.canvas.draw()
     for ax in fig.axes:
-        ticks = [tick for tick in ax.get_xticklabels() if -1 <= tick.get_position()[0] <= 1]
+        left, right = ax.get_xlim()
+        ticks = [tick for tick in ax.get_xticklabels() if left <= tick.get_position()[0] <= right]
         edges = [tick.get_window_extent().intervalx for tick in ticks]
-        assert all(right[0] - left[1] > 8 for left, right in pairwise(edges))
+        assert all(second[0] - first[1] > 8 for first, second in pairwise(edges))
 
 
 def test_image_rows_need_a_frame_an_image():
