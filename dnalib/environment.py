@@ -118,6 +118,12 @@ def thread_settings(threads: int) -> dict[str, str]:
     return {f"{library}_NUM_THREADS": str(threads) for library in libraries}
 
 
+def threads_used(threads: int) -> int:
+    """Return how many threads libraries take that are allowed `threads`: $OMP_NUM_THREADS wins."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() else threads
+
+
 def python_version_ok() -> bool:
     """Say whether this Python is one that dnalib runs on."""
     return sys.version_info >= (3, 11, 5)  # what some of the pinned packages ask for

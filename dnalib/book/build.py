@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from sphinx.application import Sphinx
 
 import dnalib
 from dnalib.book.stage import stage
 
 STYLE = Path(__file__).with_name("book.css")
+NEEDED = ("furo", "myst_nb", "sphinx")
+MARKS = ("objects.inv", "searchindex.js")
+"""Files of every book that Sphinx makes, by which an earlier one is known."""
 SETTINGS = {
     "project": "dnalib",
     "version": dnalib.__version__,
@@ -50,7 +52,19 @@ def build(root: Path, target: Path) -> int:
     -------
     int
         Number of Sphinx's warnings: links that lead nowhere are among them.
+
+    Raises
+    ------
+    ValueError
+        When `target` holds something other than a book, which would be lost.
+    ModuleNotFoundError
+        When a package that only the book needs is not installed.
+    FileNotFoundError
+        When there is no such project at `root`.
     """
+    _check(target)
+    from sphinx.application import Sphinx  # imported late: it may be missing
+
     with TemporaryDirectory() as scratch:
         source, made = Path(scratch, "source"), Path(scratch, "made")
         source.mkdir()
@@ -61,6 +75,30 @@ def build(root: Path, target: Path) -> int:
         settings = SETTINGS | {"html_static_path": ["_static"]}
         app = Sphinx(source, None, made, Path(scratch, "doctrees"), "html", settings, status=None)
         app.build()
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(made, target)
+        _put_in_place(made, target.resolve())
         return app._warncount
+
+
+def _check(target: Path) -> None:
+    if target.exists() and any(target.iterdir()):
+        if not all((target / mark).exists() for mark in MARKS):
+            raise ValueError(
+                f"{target} holds something other than a book: expected a new or an empty folder, "
+                "or an earlier book; give another with --output"
+            )
+    missing = [name for name in NEEDED if not find_spec(name)]
+    if missing:
+        raise ModuleNotFoundError(
+            f"{', '.join(missing)} not installed: expected what the book needs; run "
+            "pip install -r requirements.txt"
+        )
+
+
+def _put_in_place(made: Path, target: Path) -> None:
+    """Have `made` take the place of `target`, which is never half there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+        new = shutil.copytree(made, Path(folder, "new"))
+        if target.exists():
+            target.rename(Path(folder, "old"))
+        new.rename(target)

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dnalib.book.build import build
+from dnalib.running.arguments import refused
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build the book; return 0, or 1 when Sphinx had something to complain about."""
+    """Build the book; return 0, 1 when Sphinx had something to complain about, or 2 for a refusal."""
     parser = argparse.ArgumentParser(
         prog="python -m dnalib book",
         description="Build all notebooks, pages and docstrings as one site to be read offline.",
     )
     parser.add_argument("--output", type=Path, default=Path("outputs/book"))
     asked = parser.parse_args(arguments)
-    warnings = build(Path.cwd(), asked.output)
+    try:
+        warnings = build(Path.cwd(), asked.output)
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        return refused("book", error)
     print(f"Book: {asked.output / 'index.html'} ({warnings} warnings)")
     return 1 if warnings else 0

@@ -57,14 +57,19 @@ def load_profile(path: Path, name: str, notebooks: Sequence[Notebook]) -> Profil
     FileNotFoundError
         When the file is not there.
     ValueError
-        When the file is not TOML, has no such profile, or names a notebook or a parameter that
-        does not exist.
+        When the file is not TOML, has no such profile, names a notebook or a parameter that does
+        not exist, or gives a time that is none.
     """
     tables = _read_toml(path)
     if name not in tables:
         raise ValueError(f"There is no profile {name!r} in {path.name}; {suggest(name, tables)}.")
     table = dict(tables[name])
     timeouts = {key: table.pop(key, default) for key, default in TIMEOUTS.items()}
+    for key, value in timeouts.items():
+        if not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise ValueError(
+                f"{path.name} sets {key} = {value!r} in [{name}]; expected seconds, a number above 0."
+            )
     profile = Profile(name, table.pop(EVERY_NOTEBOOK, {}), table, **timeouts)
     _check_profile(profile, notebooks, path.name)
     return profile

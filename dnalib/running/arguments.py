@@ -1,6 +1,7 @@
 """Command lines that are refused in one sentence."""
 
 import argparse
+import json
 import re
 import sys
 import tomllib
@@ -36,7 +37,12 @@ def add_running_options(add: Callable[..., object], what: str) -> None:
     what : str
         The plural of what is run, such as ``"notebooks"``.
     """
-    add("--jobs", type=count, metavar="N", help=f"{what} at a time (default: 1)")
+    add(
+        "--jobs",
+        type=count,
+        metavar="N",
+        help=f"{what} at a time (default: 1, on a cluster one for each thread of its workers)",
+    )
     add(
         "--memory-limit",
         type=positive,
@@ -50,6 +56,12 @@ def add_running_options(add: Callable[..., object], what: str) -> None:
         help="where to run: on this machine (the default) or on a dask.distributed cluster",
     )
     add("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://10.0.0.1:8786")
+
+
+def refused(program: str, error: Exception) -> int:
+    """Say in one sentence why a program stops; return its exit code."""
+    print(f"{program}: {one_line(str(error))}", file=sys.stderr)
+    return REFUSED
 
 
 def one_line(text: str) -> str:
@@ -106,7 +118,10 @@ def assignments(texts: Sequence[str], option: str) -> dict[str, object]:
 
 
 def literal(text: str) -> object:
-    """Return the bool, number, string or list that `text` writes; else `text` itself."""
+    """Return the bool, number, string or list that `text` writes; else `text` itself.
+
+    A list is one of JSON's: with a date, or with a number that is not finite, it is text.
+    """
     if text in PYTHON_WORDS:
         return PYTHON_WORDS[text]
     try:
@@ -115,4 +130,14 @@ def literal(text: str) -> object:
         return text
     # More than one key would mean that the text went on after its value.
     plain = len(document) == 1 and isinstance(document["value"], bool | int | float | str | list)
-    return document["value"] if plain else text
+    return document["value"] if plain and _is_json(document["value"]) else text
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, float):  # one that is not finite is refused by its name, later
+        return True
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True

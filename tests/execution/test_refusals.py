@@ -114,6 +114,7 @@ def test_wrong_options(two, capsys, arguments, sentence):
         ('[quick."04_gone"]\nseed = 1', "'04_gone' in .quick., which is no notebook"),
         ("[quick]\nseed = 1", "'seed' in .quick., which is no notebook"),
         ("[quick", "profiles.toml is not valid TOML"),
+        ("[quick]\ncell_timeout = inf", "sets cell_timeout = inf in .quick.; expected seconds"),
     ],
 )
 def test_wrong_profiles(two, toml, message):
@@ -182,6 +183,11 @@ def test_numbers_come_through_the_command_line(value):
     assert parse_overrides([f"x={value!r}"]) == {"x": value}
 
 
+@pytest.mark.parametrize("text", ["[2020-01-01]", "[nan]", "[[1, inf]]", "[{a = 07:30:00}]"])
+def test_a_list_that_is_none_of_json_is_text(text):
+    assert parse_overrides([f"xs={text}"]) == {"xs": text}
+
+
 @given(st.text(st.characters(exclude_categories=["C"])).map(str.strip))
 def test_any_text_comes_through_quoted(text):
     assert parse_overrides([f"x={json.dumps(text, ensure_ascii=False)}"]) == {"x": text}
@@ -200,6 +206,14 @@ def test_the_runner_starts_without_the_heavy_libraries():
     code = f"import dnalib.execution.command, sys; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(("told", "used"), [(None, 3), ("5", 5), ("many", 3)])
+def test_the_environment_has_the_last_word_on_threads(monkeypatch, told, used):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if told:
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert environment.threads_used(3) == used
 
 
 def test_threads_are_kept_to_their_share():
