@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from dnalib import environment
-from dnalib.execution import ingredients
+from dnalib.execution import data
 from dnalib.execution.jobs import Job, workplaces
 from dnalib.execution.manifest import RUNNING, Manifest
 from dnalib.execution.outcomes import Outcome, Result
@@ -128,13 +128,13 @@ class _Record:
         if result.outcome.good:
             entry["artifacts"] = self._manifest.digests(job.artifacts())
             # What was downloaded only now is an input too; what was there counts as it was.
-            found = ingredients.of(job, self._plan.requirements)["data"]
-            entry["data"] = found | entry["data"]
+            values = job.notebook.parameters | job.parameters
+            entry["data"] = data.stamps(values, job.notebook.path.parent) | entry["data"]
         self._manifest.record(job.name, entry)
 
     def _entry(self, job: Job) -> dict:
         return self._circumstances | self._plan.ingredients[job.name] | {
             "started": self._starts[job.name],
             "parameters": job.parameters,
-            "threads": job.threads,
+            "threads": environment.threads_used(job.threads),
         }

@@ -91,7 +91,11 @@ def _run_there(
     with tempfile.TemporaryDirectory(prefix="dnalib-") as folder:
         there = replace(job, output=Path(folder), threads=threads)
         result = supervisor.execute(there, stop, lambda *at: say(at))
-        where = {"hardware": environment.hardware(), "threads": threads, "worker": address}
+        where = {
+            "hardware": environment.hardware(),
+            "threads": environment.threads_used(threads),
+            "worker": address,
+        }
         return replace(result, where=where), _pack(there)
 
 
@@ -99,7 +103,10 @@ def _differences(job: Job, expected: dict, requirements: Path) -> list[str]:
     """Return what the results of `job` depend on and is not here as it was expected."""
     try:
         notebook = notebooks.read(job.notebook.path)
-        return changes(expected, ingredients.of(replace(job, notebook=notebook), requirements))
+        here = ingredients.of(replace(job, notebook=notebook), requirements)
+        # What another notebook downloaded in the meantime was not there when it was asked for.
+        here["data"] = {n: s for n, s in here["data"].items() if n in expected["data"]}
+        return changes(expected, here)
     except (ValueError, OSError) as error:
         return [str(error)]
 

@@ -137,7 +137,8 @@ class Cluster:
                 raise Stopped
             if self._client.status == "closed":
                 raise ConnectionError("the scheduler is gone")
-            if self._client.scheduler_info()["workers"]:
+            # Empty once the client has given the scheduler up, which the next look tells.
+            if self._client.scheduler_info().get("workers"):
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > PATIENCE_SECONDS:
                 raise ConnectionError(f"no worker has been there for {PATIENCE_SECONDS} s")

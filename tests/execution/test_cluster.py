@@ -1,6 +1,7 @@
 """Notebooks on a dask cluster of two worker processes, one of which is killed in mid-run."""
 
 import json
+import math
 import os
 import signal
 import threading
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dnalib.execution import modules
+from dnalib.execution import ingredients, modules
+from dnalib.execution.jobs import Job
+from dnalib.execution.notebooks import discover
+from dnalib.execution.remote import _differences
 from dnalib.running.cluster import Cluster, Lost
 from tests.execution.conftest import METRICS, run
 from tests.execution.test_faults import start, wait_until
@@ -131,6 +135,22 @@ def test_a_worker_with_another_library_is_refused(project, address, monkeypatch)
     assert not (project.root / "outputs/quick/00_good").exists()
 
 
+def test_data_downloaded_meanwhile_is_no_difference_and_changed_data_is(project, monkeypatch):
+    monkeypatch.setenv("DNALIB_DATA", str(project.root / "data"))
+    project.notebook("00_good", METRICS, parameters="dataset = 'wos'\noutput_dir = '../out'")
+    (planned,) = discover(project.notebooks)
+    job = Job(planned, {}, project.root / "outputs", 9, 9, math.inf, 1)
+    requirements = project.root / "requirements.txt"
+    expected = ingredients.of(job, requirements)
+    file = project.root / "data" / "wos" / "train.tsv"
+    file.parent.mkdir(parents=True)
+    file.write_text("text\tlabel")  # as another notebook has it downloaded
+    assert _differences(job, expected, requirements) == []
+    expected = ingredients.of(job, requirements)
+    file.write_text("text\tlabels")
+    assert _differences(job, expected, requirements) == ["data wos/train.tsv changed"]
+
+
 def test_a_scheduler_that_is_not_there(project):
     project.notebook("00_good", METRICS)
     runner = start(project, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:9")
@@ -166,9 +186,16 @@ def test_a_call_that_kills_every_worker_is_given_up(address):
         cluster.call(_die, stop=lambda: False)
 
 
-@pytest.mark.parametrize(("gone", "sentence"), [("workers", "no worker has been"), ("all", ".")])
+@pytest.mark.parametrize(
+    ("gone", "sentence"),
+    [
+        ("workers", "ConnectionError: no worker has been there for 1 s"),
+        ("all", "ConnectionError: the scheduler is gone"),
+    ],
+)
 def test_a_cluster_that_goes_away_is_said_to_be_gone(tmp_path, monkeypatch, gone, sentence):
-    monkeypatch.setattr("dnalib.running.cluster.PATIENCE_SECONDS", 1)
+    if gone == "workers":  # they go before the scheduler does, which is another sentence
+        monkeypatch.setattr("dnalib.running.cluster.PATIENCE_SECONDS", 1)
     distributed = pytest.importorskip("distributed")
     trace = tmp_path / "trace"
     own = distributed.LocalCluster(n_workers=1, dashboard_address=":0", host="127.0.0.1")

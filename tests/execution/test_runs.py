@@ -128,7 +128,7 @@ def test_circumstances_are_recorded(batch):
     assert 0.5 < entry["cpu_seconds"] < 60
     assert entry["versions"].keys() == {"python", "papermill"}
     assert entry["hardware"]["cores"] == environment.cores()
-    assert entry["threads"] == max(1, environment.cores() // 2)
+    assert entry["threads"] == environment.threads_used(max(1, environment.cores() // 2))
     assert {"started", "revision", "profile"} <= entry.keys()
     assert set(entry["artifacts"]) == {
         "executed/00_good.ipynb",
