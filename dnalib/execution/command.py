@@ -1,6 +1,7 @@
 """The command line of ``run_all.py``."""
 
 import argparse
+import contextlib
 import io
 import sys
 import tempfile
@@ -130,10 +131,11 @@ def _executor(asked: argparse.Namespace, todo: Plan, stack: ExitStack) -> Here |
 
 
 def _conclude(todo: Plan, manifest: Manifest, batch: Batch) -> None:
-    print(f"\n{report.summary(batch.results)}", flush=True)
     junit.write(todo.output / junit.JUNIT_FILE, f"run_all.py {todo.profile.name}", batch.results)
     report.write_index(todo.output, todo.notebooks, manifest, todo.profile.name)
-    print(f"\nResults: {todo.output / 'html' / 'index.html'}", flush=True)
+    with contextlib.suppress(OSError):  # as `report.Progress` does: nobody may listen any more
+        print(f"\n{report.summary(batch.results)}", flush=True)
+        print(f"\nResults: {todo.output / 'html' / 'index.html'}", flush=True)
 
 
 def _verify(asked: argparse.Namespace, root: Path) -> int:
@@ -170,7 +172,7 @@ def _make_folder(output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
         with atomic_path(output / ".try") as path:
             path.write_bytes(b"")
-        (output / ".try").unlink()
+        (output / ".try").unlink(missing_ok=True)  # of another run that starts now
     except OSError as error:
         raise ValueError(
             f"the results folder {str(output)!r} cannot be used ({error.strerror}); "

@@ -7,15 +7,19 @@ from pathlib import Path
 from dnalib.execution.parameters import OUTPUT_DIR
 from dnalib.files import cache_dir, sha256
 
+KEPT_BY_RUNNERS = ("quick.json", "failed")
+"""What `refresh` and the grid themselves put into a folder of results, and no notebook reads."""
+
 LARGE = 64 * 2**20  # bytes; a larger file is known by its size and time of change
 
 
 def stamps(parameters: dict[str, object], folder: Path) -> dict[str, str]:
     """Return a stamp of each input file: its SHA-256, or size and time when above 64 MiB.
 
-    Input files are those of the published dataset that the ``dataset`` parameter names, under
-    ``$DNALIB_DATA`` or in the cache, and every file, or folder of files, whose path is the value
-    of a parameter. What a notebook opens beyond these is not known here.
+    Input files are those of the published datasets that are named by the parameters ``dataset``,
+    ``text_dataset`` and the like, under ``$DNALIB_DATA`` or in the cache, and every file, or folder
+    of files, whose path is the value of a parameter. Hidden files, and `KEPT_BY_RUNNERS`, do not
+    count. What a notebook opens beyond these is not known here.
 
     Parameters
     ----------
@@ -29,8 +33,10 @@ def stamps(parameters: dict[str, object], folder: Path) -> dict[str, str]:
     dict
         Name to stamp. A dataset's file has the same name wherever it is kept.
     """
-    files = _dataset_files(parameters.get("dataset"))
+    files = {}
     for name, value in parameters.items():
+        if name.endswith("dataset"):
+            files |= _dataset_files(value)
         if name != OUTPUT_DIR and isinstance(value, str):
             files |= _named_files(value, folder)
     return {name: _stamp(path) for name, path in sorted(files.items())}
@@ -65,7 +71,15 @@ def _named_files(value: str, folder: Path) -> dict[str, Path]:
 
 
 def _files_under(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not _is_left_out(path.relative_to(folder).parts)
+    ]
+
+
+def _is_left_out(parts: tuple[str, ...]) -> bool:
+    return parts[0] in KEPT_BY_RUNNERS or any(part.startswith(".") for part in parts)
 
 
 def _stamp(path: Path) -> str:

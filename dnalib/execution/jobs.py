@@ -17,7 +17,8 @@ class Job:
         Values other than the defaults, without ``output_dir``.
     output : pathlib.Path
         The results folder of the profile.
-    cell_timeout, notebook_timeout : float
+    cell_timeout : int
+    notebook_timeout : float
         Seconds.
     memory_limit : float
         GiB that its processes may hold.
@@ -28,7 +29,7 @@ class Job:
     notebook: Notebook
     parameters: dict[str, object]
     output: Path
-    cell_timeout: float
+    cell_timeout: int
     notebook_timeout: float
     memory_limit: float
     threads: int

@@ -13,6 +13,8 @@ from dnalib.files import sha256
 PACKAGE = "dnalib"
 # These make the executed notebook and its page: their results depend on them too.
 ALWAYS = (f"{PACKAGE}.execution.worker", f"{PACKAGE}.execution.html")
+SAME_PROGRAM = re.compile(r"%%(time|timeit|capture|prun)\b")
+"""Magics that run their cell as Python in the notebook's own kernel."""
 
 
 def used(notebook: Notebook, folder: Path | None = None) -> dict[str, str]:
@@ -65,6 +67,8 @@ def module_files(folder: Path) -> dict[str, Path]:
 
 def _without_magics(source: str) -> str:
     """Blank IPython's own lines: keep the indentation, so that a block keeps its body."""
+    if SAME_PROGRAM.match(source):
+        return _without_magics(source.partition("\n")[2])
     if source.startswith("%%"):
         return ""
     return re.sub(r"^([ \t]*)[%!].*$", r"\1pass", source, flags=re.M)
@@ -81,12 +85,15 @@ def _known(names: Iterable[str], files: dict[str, Path]) -> list[str]:
 
 @functools.cache
 def _names_in(path: Path, package: str, stamp: tuple[int, int]) -> frozenset[str]:
-    return frozenset(_names(ast.parse(path.read_text("utf-8")), package))
+    try:
+        return frozenset(_names(ast.parse(path.read_text("utf-8")), package))
+    except (SyntaxError, ValueError):  # whoever imports it is told, and its digest counts
+        return frozenset()
 
 
 def _named_beside(path: Path) -> list[Path]:
     others = [p for p in path.parent.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
-    code = path.read_text("utf-8") if others else ""
+    code = path.read_text("utf-8", errors="replace") if others else ""
     return [other for other in others if f'"{other.name}"' in code]
 
 

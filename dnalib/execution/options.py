@@ -29,7 +29,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--output", type=_folder, metavar="DIR", help="results folder (default: outputs/PROFILE)")
     add("--force", action="store_true", help="run again even what is up to date")
     add_running_options(add, "notebooks")
-    add("--cell-timeout", type=positive, metavar="S", help="give a cell up after S seconds")
+    add("--cell-timeout", type=positive, metavar="S", help="give a cell up after S (whole) seconds")
     add("--notebook-timeout", type=positive, metavar="S", help="give a notebook up after S seconds")
     instead = parser.add_mutually_exclusive_group()
     add = instead.add_argument

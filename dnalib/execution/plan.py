@@ -120,7 +120,7 @@ def _make(options, root: Path, parameters: Callable[[Notebook, Profile], dict]) 
             notebook,
             parameters(notebook, profile),
             output,
-            options.cell_timeout or profile.cell_timeout,
+            math.ceil(options.cell_timeout or profile.cell_timeout),  # nbclient wants it whole
             options.notebook_timeout or profile.notebook_timeout,
             options.memory_limit or math.inf,
             threads=max(1, environment.cores() // min(options.jobs or 1, len(wanted))),

@@ -1,6 +1,8 @@
 """The done-mark holds only while nothing it depends on has changed."""
 
+import io
 import json
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -100,6 +102,17 @@ def test_data_counts_for_those_who_use_it(runs):
     assert runs() == ["01_second"]
 
 
+def test_every_dataset_that_a_parameter_names_is_data(runs):
+    file = runs.project.root / "data" / "wos" / "test.tsv"
+    file.parent.mkdir(parents=True)
+    file.write_text("text\tlabel")
+    parameters = "dataset = 'digits'\ntext_dataset = 'wos'\noutput_dir = ''"
+    runs.project.notebook("01_second", parameters=parameters)
+    assert runs() == ["01_second"] and runs() == []
+    file.write_text("text\tlabels")
+    assert runs.reason("01_second") == "data wos/test.tsv changed"
+
+
 def test_data_that_was_downloaded_by_the_run_itself_is_no_change(runs, monkeypatch):
     file = runs.project.root / "data" / "wos" / "test.tsv"
     runs.project.notebook("01_second", parameters="dataset = 'wos'\noutput_dir = ''")
@@ -120,6 +133,71 @@ def test_a_file_named_by_a_parameter_is_data(runs):
     assert runs() == ["01_second"] and runs() == []
     (runs.project.notebooks / "my table.csv").write_text("text,label\n")
     assert runs.reason("01_second") == "data my table.csv changed"
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("runs.jsonl", True),
+        ("variations/runs.jsonl", True),
+        ("variations/quick.json", True),
+        ("quick.json", False),
+        (".labels.json.lock", False),
+        ("failed/digits-dna-seed-0.log", False),
+    ],
+)
+def test_of_a_folder_of_results_counts_what_a_notebook_may_read(runs, name, counts):
+    file = runs.project.root / "results" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("before")
+    runs.project.notebook("01_second", parameters="results = '../results'\noutput_dir = ''")
+    assert runs() == ["01_second"] and runs() == []
+    file.write_text("after")
+    changed = f"data ../results/{name} changed"
+    assert runs.reason("01_second") == (changed if counts else "up to date")
+
+
+def test_a_library_that_breaks_meanwhile_costs_no_finished_notebook(runs, monkeypatch):
+    finished = supervisor.run
+
+    def run(*arguments):
+        monkeypatch.setattr(modules, "used", lambda notebook: 1 / 0)
+        return finished(*arguments)
+
+    monkeypatch.setattr(supervisor, "run", run)
+    assert runs("--force", "--only", "1") == ["01_second"]
+    assert runs.project.manifest()["01_second"]["outcome"] == "done"
+
+
+def test_a_fraction_of_a_second_is_rounded_up_for_nbclient(runs, monkeypatch):
+    limits = []
+    monkeypatch.setattr(
+        supervisor,
+        "run",
+        lambda job, *rest: limits.append(job.cell_timeout) or Result(Outcome.DONE),
+    )
+    runs("--force", "--only", "0", "--cell-timeout", "1.5")
+    assert limits == [2] and isinstance(limits[0], int)
+
+
+def test_the_recorded_threads_are_those_that_were_used(runs, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    runs("--force")
+    assert runs.project.manifest()["00_first"]["threads"] == 7
+
+
+def test_a_runner_to_whom_nobody_listens_writes_all_its_files(runs, monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    written = (runs.output / "junit.xml", runs.output / "html" / "index.html")
+    for path in written:
+        path.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Closed())
+        assert runs("--force") == ["00_first", "01_second"]
+    assert all(path.exists() for path in written)
 
 
 def test_long_reasons_are_cut(runs, monkeypatch):

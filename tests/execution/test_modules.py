@@ -42,6 +42,10 @@ def library(tmp_path):
         ("from dnalib.plain import y", "plain"),
         ("if True:\n    %time import dnalib\n    from dnalib import plain", "plain"),
         ("%%bash\nimport )(", ""),
+        ("%%time\nfrom dnalib import plain", "plain"),
+        ("%%capture out\n%%timeit -n 1\nimport dnalib.plain", "plain"),
+        ("%%time\n%%bash\nimport )(", ""),
+        ("%%timetable\nimport )(", ""),
         ("!pip list\nfrom dnalib.upper import thing", "upper lower hidden"),
         ("from dnalib import package", "package package.inner plain"),
         ("from dnalib.circle import *", "circle circle2"),
@@ -59,6 +63,15 @@ def test_what_cannot_be_parsed_may_use_everything(project, library):
     project.notebook("00_first", "for")
     used = modules.used(read(project.notebooks / "00_first.ipynb"), library)
     assert set(used) == set(modules.module_files(library)) and len(used) == len(LIBRARY)
+
+
+@pytest.mark.parametrize("broken", [b"def", b"\xff", b"\0"])
+def test_a_module_that_cannot_be_parsed_counts_without_its_imports(project, library, broken):
+    (library / "package" / "page.html").write_text("")
+    (library / "package" / "inner.py").write_bytes(broken)
+    project.notebook("00_first", "from dnalib import package")
+    used = modules.used(read(project.notebooks / "00_first.ipynb"), library)
+    assert set(used) == ALWAYS | {"dnalib.package", "dnalib.package.inner"}
 
 
 def test_only_a_used_module_counts(project, library):
