@@ -14,6 +14,8 @@ from dnalib.studies.command import STUDIES
 
 PLAN = Path("results/plan.toml")
 README = Path("README.md")
+PATIENCE_SECONDS = 2
+"""Within them a step that heard of Ctrl-C itself has ended."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -66,7 +68,10 @@ def _run(step: str) -> int:
     try:
         return process.wait()
     except KeyboardInterrupt as interrupt:
-        if isinstance(interrupt, Terminated):  # a terminal sends Ctrl-C to the step as well
+        # A terminal sends Ctrl-C to the step as well; whoever knows of this process alone does not.
+        try:
+            process.wait(0 if isinstance(interrupt, Terminated) else PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)  # at a SIGTERM a study would not clean up
         process.wait()
         raise
