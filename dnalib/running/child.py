@@ -7,9 +7,10 @@ everything else: importing the module takes seconds, in which the parent may die
 import importlib
 import sys
 
-from dnalib.running.processes import die_with_parent
+from dnalib.running.processes import die_with_parent, leave_nothing_behind
 
 if __name__ == "__main__":
     die_with_parent()
+    leave_nothing_behind()
     _, module, argument = sys.argv
     sys.exit(importlib.import_module(module).main(argument))

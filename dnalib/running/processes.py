@@ -1,5 +1,6 @@
 """Processes: keeping one within limits, killing whole families, and why the system killed one."""
 
+import atexit
 import contextlib
 import math
 import os
@@ -23,6 +24,8 @@ from dnalib.environment import thread_settings
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
 POLL_SECONDS = 0.2
+FOLDERS = ("DNALIB_CACHE", "DNALIB_DATA")
+"""Variables that name a folder; relative, they start where this process works."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ def start_module(
     """
     library = str(Path(dnalib.__file__).resolve().parents[1])
     search_path = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
-    own = {"PYTHONPATH": search_path, "DNALIB_HEADLESS": "1"}
+    named = {name: os.environ[name] for name in FOLDERS if os.environ.get(name)}
+    own = {name: str(Path(value).expanduser().absolute()) for name, value in named.items()}
+    own |= {"PYTHONPATH": search_path, "DNALIB_HEADLESS": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "dnalib.running.child", module, argument],
         cwd=folder,
@@ -97,7 +102,8 @@ def watch(
     Returns
     -------
     int or Cut
-        Its exit code, or why it was killed; either way it is gone, and so is all under it.
+        Its exit code, or why it was killed; either way it is gone, and so is all under it. Only
+        what a process leaves behind that crashes, or is killed by others, may live on.
     """
     deadline = time.monotonic() + limits.seconds
     try:
@@ -169,6 +175,13 @@ def _is_alive(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
+
+
+def leave_nothing_behind() -> None:
+    """Kill all under this process when it ends by itself."""
+    # Of what is registered the first is called last, so that whoever has children ends them well.
+    # Asked for anew: a fork of this process has children of its own.
+    atexit.register(lambda: kill_family(os.getpid(), itself=False))
 
 
 def die_with_parent() -> None:

@@ -1,0 +1,57 @@
+"""Child processes find the folders of their parent, and leave no process behind."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from dnalib.running import processes
+from dnalib.running.processes import Limits, start_module, watch
+
+SPAWNS = """
+import subprocess
+def main(seconds):
+    subprocess.Popen(["sleep", seconds], start_new_session=True)
+    {end}
+"""
+TELLS = """
+import json, os
+def main(path):
+    with open(path, "w") as file:
+        json.dump({name: os.environ.get(name) for name in ("DNALIB_CACHE", "DNALIB_DATA")}, file)
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return how a process ends that runs `code`, in a folder that is not its parent's."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+
+    def run(code, argument):
+        (tmp_path / "job.py").write_text(code)
+        with open(tmp_path / "log.txt", "wb") as log:
+            child = start_module("job", argument, 1, log, tmp_path / "elsewhere")
+        return watch(child, Limits(seconds=60), lambda: False)
+
+    return run
+
+
+@pytest.mark.parametrize(("end", "code"), [("return 0", 0), ("return 3", 3), ("1 / 0", 1)])
+def test_a_process_that_ends_by_itself_leaves_none_behind(run, end, code):
+    seconds = f"100.{os.getpid()}{code}"  # by which it is known
+    assert run(SPAWNS.format(end=end), seconds) == code
+    left = [p for p in processes.psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", seconds]]
+    assert left == []
+
+
+def test_folders_are_those_of_the_parent(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DNALIB_CACHE", "my cache")
+    monkeypatch.setenv("DNALIB_DATA", "~/data")
+    assert run(TELLS, str(tmp_path / "told.json")) == 0
+    assert json.loads((tmp_path / "told.json").read_text()) == {
+        "DNALIB_CACHE": str(tmp_path / "my cache"),
+        "DNALIB_DATA": str(Path.home() / "data"),
+    }
