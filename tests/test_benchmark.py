@@ -6,10 +6,20 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dnalib import benchmark, datasets
-from dnalib.benchmark import Cell, ResultStore, command, grid, key_of, measure_cell, neighborhoods
+from dnalib.benchmark import (
+    Cell,
+    CellFailed,
+    ResultStore,
+    command,
+    grid,
+    key_of,
+    measure_cell,
+    neighborhoods,
+)
 from dnalib.benchmark import main_runs, run_grid, summarize
 from dnalib.benchmark.paper import PAPER
 from dnalib.benchmark.plan import Planned
@@ -74,6 +84,18 @@ def test_a_last_result_that_lacks_only_its_line_end_is_kept(tmp_path):
     assert store.path.read_bytes() == b'{"key": "a"}\n{"key": "b"}\n{"key": "c"}\n'
 
 
+def test_what_a_history_lacks_is_null_on_disk_and_nan_when_read(tmp_path):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    store.path.write_text('{"key": "early", "history": {"precision": [NaN, 0.5]}}\n')
+    lacking = {"precision": [math.nan, 0.5]}
+    store.append({"key": "late", "config": {"k": None}, "history": lacking})
+    assert '"precision": [null, 0.5]' in store.path.read_text().splitlines()[1]
+    early, late = store.records()
+    np.testing.assert_array_equal(early["history"]["precision"], lacking["precision"])
+    np.testing.assert_array_equal(late["history"]["precision"], lacking["precision"])
+    assert late["config"] == {"k": None}
+
+
 def test_a_damaged_line_in_the_middle_is_named(tmp_path):
     path = tmp_path / "runs.jsonl"
     path.write_text('{"key": "a"}\n{"key": \n{"key": "b"}\n')
@@ -130,6 +152,66 @@ def test_the_command_writes_its_tables_and_refuses_in_one_sentence(
     assert json.loads((tmp_path / "runs.jsonl").read_text())["method"] == "embeddings"
     assert benchmark.main(["--methods", "dnaa", "--results", folder]) == 2
     assert "method 'dnaa' is unknown" in capsys.readouterr().err
+
+
+def test_a_grid_that_measures_meanwhile_keeps_its_neighbors(tmp_path, tiny_grid, monkeypatch):
+    path = tmp_path / "neighbors.csv"
+
+    def measure(dataset, max_length):  # the other grid is done before this one is
+        pd.DataFrame({"dataset": ["other"], "filters": ["none"]}).to_csv(path, index=False)
+        return pd.DataFrame({"dataset": ["topics"], "filters": ["none"]})
+
+    monkeypatch.setattr(command, "measure_neighbors", measure)
+    command._update_neighbors({"topics": 64}, path)
+    assert pd.read_csv(path)["dataset"].tolist() == ["other", "topics"]
+
+
+def test_failures_are_told_also_where_the_tables_cannot_be_made(
+    tmp_path, tiny_grid, capsys, monkeypatch
+):
+    def measure(cell, settings):
+        raise CellFailed("timed out", "all that it printed")
+
+    def show(grids, results):
+        raise ValueError("topics has too few texts")
+
+    monkeypatch.setattr(command, "Apart", lambda *options: measure)
+    monkeypatch.setattr(command, "_show", show)
+    asked = ["--datasets", "topics", "--methods", "dna", "--seeds", "0", "--results", str(tmp_path)]
+    assert benchmark.main(asked) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[0].startswith("benchmark: topics dna seed 0: timed out (all it printed: ")
+    assert errors[1] == (
+        "benchmark: the runs are stored, their tables could not be made: topics has too few texts"
+    )
+
+
+def test_a_damaged_store_is_refused_before_anything_is_run(tmp_path, tiny_grid, capsys):
+    (tmp_path / "runs.jsonl").write_text('{"key": \n{"key": "b"}\n')
+    assert benchmark.main(["--methods", "dna", "--results", str(tmp_path)]) == 2
+    assert "line 1 is not JSON" in capsys.readouterr().err and tiny_grid == []
+
+
+def test_a_stored_method_that_is_not_registered_here_has_its_row(tmp_path, tiny_grid):
+    store = ResultStore(tmp_path / "runs.jsonl")
+    run_grid([Cell("topics", "dna", 0)], store)
+    (stored,) = store.records()
+    store.append(stored | {"method": "mine", "key": "another"})
+    markdown = command._tables(tmp_path)["results"]
+    assert "| **DNA, ours** |" in markdown and "| **mine, ours** |" in markdown
+
+
+def test_filters_may_cost_precision():
+    rows = pd.DataFrame(
+        {
+            "dataset": "a",
+            "filters": ["none", "label+reciprocal"],
+            "k": 5,
+            "precision": [50.0, 49.0],
+            "kept_share": [100.0, 40.0],
+        }
+    )
+    assert "| 50.0 | 49.0 | -1.0 | 40 % |" in benchmark.neighbors_markdown(rows)
 
 
 def test_neighbors_are_measured_for_every_combination_of_filters(monkeypatch):

@@ -1,5 +1,6 @@
 """The grid loses nothing and doubles nothing, whoever is killed; its cells keep to their limits."""
 
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from dnalib import environment
 from dnalib.benchmark import Apart, Cell, CellFailed, ResultStore, main, run_grid
+from dnalib.benchmark.grid import resolve
 from dnalib.benchmark.progress import Progress
 from dnalib.running.processes import Limits
 
@@ -195,6 +197,37 @@ def test_runs_in_another_arithmetic_tell_nothing_about_the_time():
     cell = Cell("a", "dna", 0)
     elsewhere = record(cell, 50, 1) | {"environment": {"arithmetic": "another"}}
     assert Progress(1, [(cell, 8)], [elsewhere], jobs=1).left() == "1 left"
+
+
+def test_a_cell_that_another_grid_has_run_is_waited_for_no_more(tmp_path, capsys):
+    cells = [Cell("digits", "embeddings", seed) for seed in range(3)]
+    store = ResultStore(tmp_path / "runs.jsonl")
+
+    def measure(cell, settings):
+        if cell == cells[0]:  # while it runs, another grid does the next one
+            others = resolve(cells, {})[1]
+            store.append(record(cells[1], 1, 1) | {"key": others.key})
+        return record(cell, 1, 1) | {"acc": 1.0, "ari": 1.0, "nmi": 1.0}
+
+    assert run_grid(cells, store, measure=measure) == {}
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert [line.partition(":")[0] for line in lines] == [
+        f"[{place}/3] {cells[place - 1]}" for place in (1, 1, 3, 3)
+    ]
+    assert lines[-1].endswith("; none left")
+
+
+def test_a_grid_to_which_nobody_listens_runs_all_its_cells(tmp_path, monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    cells = [Cell("digits", "embeddings", seed) for seed in range(2)]
+    store = ResultStore(tmp_path / "runs.jsonl")
+    monkeypatch.setattr(sys, "stdout", Closed())
+    scores = {"acc": 1.0, "ari": 1.0, "nmi": 1.0}
+    run_grid(cells, store, measure=lambda cell, settings: record(cell, 1, 1) | scores)
+    assert len(store.keys()) == 2
 
 
 def test_a_cell_that_takes_longer_than_foreseen_is_told_of():

@@ -1,7 +1,8 @@
 """The grid of dataset, method, encoder and seed: runs what is missing, keeps every result.
 
-Results are lines of JSON in one file that is only ever appended to, each keyed by all that decides
-its numbers. A grid that was killed goes on where it stopped.
+Results are lines of JSON in one file that is only ever appended to, each keyed by its cell and its
+settings. The code, the packages and the arithmetic that it was made with are recorded and are no
+part of the key: a changed method is not run again. A grid that was killed goes on where it stopped.
 
 From the ground up: `readings` clusters a run's features, `cells` is one run and its record,
 `isolation` runs it in a `child` process within limits, `cluster` does so on the workers of a dask

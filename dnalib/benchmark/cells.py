@@ -41,7 +41,10 @@ class Cell:
 
 
 def key_of(cell: Cell, settings: dict) -> str:
-    """Return what tells this run from every other: the cell and its resolved settings, hashed."""
+    """Return the key of a run: its cell and its resolved settings, hashed.
+
+    Neither the code nor the packages count: after a change of them a run keeps its key.
+    """
     described = json.dumps([asdict(cell), settings], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 

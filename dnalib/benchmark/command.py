@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from dnalib import datasets, environment
 from dnalib.benchmark.cells import Cell
@@ -26,6 +27,7 @@ from dnalib.benchmark.paper import ENCODER as PAPER_ENCODER
 from dnalib.benchmark.paper import LAYERS as PAPER_LAYERS
 from dnalib.benchmark.paper import paper_setting
 from dnalib.benchmark.plan import Planned, read_plan
+from dnalib.benchmark.progress import say
 from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import summarize
 from dnalib.benchmark.tables import (
@@ -68,8 +70,9 @@ def main(arguments: Sequence[str]) -> int:
     Returns
     -------
     int
-        0 when every cell has its result, 1 when some gave none, 2 when the command line was
-        refused and nothing was run, 8 when a file could not be written, 130 after Ctrl-C and 143 after SIGTERM.
+        0 when every cell has its result, 1 when some gave none or the tables could not be made, 2
+        when the command line was refused and nothing was run, 8 when a file could not be written,
+        130 after Ctrl-C and 143 after SIGTERM.
     """
     asked = _parse(arguments)
     try:
@@ -141,25 +144,40 @@ def _refresh(asked: argparse.Namespace) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    # A mistake in the last of them, or a damaged store, is told before the first is run.
     grids = read_plan(asked.plan) if asked.plan else _grids(asked)
-    resolved = _resolve(grids)  # a mistake in the last is told before the first is run
+    resolved = _resolve(grids)
+    stores = [ResultStore(asked.results / grid.folder / "runs.jsonl") for grid in grids]
+    for store in stores:
+        store.records()
     stop = threading.Event()
     failures = {}
     with ExitStack() as stack:
         measure, jobs = _executor(asked, stop, stack)
-        for number, (grid, entries) in enumerate(zip(grids, resolved, strict=True), 1):
-            if len(grids) > 1:
-                print(f"grid {number} of {len(grids)}: {grid}", flush=True)
-            store = ResultStore(asked.results / grid.folder / "runs.jsonl")
-            failed = run_entries(entries, store, measure=measure, jobs=jobs, stop=stop)
-            failures |= {f"{cell}{grid.changes}": failure for cell, failure in failed.items()}
-    if ResultStore(asked.results / "runs.jsonl").records():  # else there is nothing to show
-        lengths = _lengths(cell for grid in grids for cell in grid.cells)
-        _update_neighbors(lengths, asked.results / "neighbors.csv")
-        for name in lengths:
-            write_labels(datasets.load(name), asked.results / "labels.json")
-        print("", *_tables(asked.results).values(), sep="\n\n", flush=True)
-    return _report(failures, asked.results)
+        try:
+            for number, (grid, entries, store) in enumerate(zip(grids, resolved, stores), 1):
+                if len(grids) > 1:
+                    say(f"grid {number} of {len(grids)}: {grid}")
+                failed = run_entries(entries, store, measure=measure, jobs=jobs, stop=stop)
+                failures |= {f"{cell}{grid.changes}": failure for cell, failure in failed.items()}
+        finally:
+            code = _report(failures, asked.results)
+    try:
+        _show(grids, asked.results)
+    except (ValueError, FileNotFoundError) as error:  # no refusal: cells have been run
+        return _say(f"the runs are stored, their tables could not be made: {error}", FAILED)
+    return code
+
+
+def _show(grids: list[Planned], results: Path) -> None:
+    """Bring all that is made of the runs up to date, and print the tables."""
+    if not ResultStore(results / "runs.jsonl").records():
+        return
+    lengths = _lengths(cell for grid in grids for cell in grid.cells)
+    _update_neighbors(lengths, results / "neighbors.csv")
+    for name in lengths:
+        write_labels(datasets.load(name), results / "labels.json")
+    say("\n\n".join(["", *_tables(results).values()]))
 
 
 def _grids(asked: argparse.Namespace) -> list[Planned]:
@@ -219,18 +237,24 @@ def _lengths(cells: Iterable[Cell]) -> dict[str, int]:
 
 
 def _update_neighbors(lengths: dict[str, int], path: Path) -> None:
-    """Measure the neighbors of the named datasets; what is known of others stays."""
-    known = [pd.read_csv(path)] if path.exists() else []
-    others = [table[~table["dataset"].isin(list(lengths))] for table in known]
+    """Measure the neighbors of the named datasets; what is known of others stays.
+
+    A file beside it, named like it with a dot before and ``.lock`` behind, is held while the table
+    is written, and not while the neighbors are measured.
+    """
     loaded = [datasets.load(name) for name in lengths]
     measured = [
         measure_neighbors(dataset, max_length=length)
         for dataset, length in zip(loaded, lengths.values(), strict=True)
         if dataset.kind == "text"
     ]
-    if others or measured:
-        table = pd.concat([*others, *measured]).sort_values("dataset", kind="stable")
-        write_table(table, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        known = [pd.read_csv(path)] if path.exists() else []
+        others = [table[~table["dataset"].isin(list(lengths))] for table in known]
+        if others or measured:
+            table = pd.concat([*others, *measured]).sort_values("dataset", kind="stable")
+            write_table(table, path)
 
 
 def _tables(results: Path) -> dict[str, str]:

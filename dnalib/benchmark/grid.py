@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dnalib import datasets, environment
 from dnalib.benchmark.cells import SCORES, Cell, key_of
 from dnalib.benchmark.isolation import Apart, CellFailed
-from dnalib.benchmark.progress import HEARTBEAT_SECONDS, Progress
+from dnalib.benchmark.progress import HEARTBEAT_SECONDS, Progress, say
 from dnalib.benchmark.store import ResultStore
 from dnalib.datasets import CoarseDataset
 from dnalib.methods import get_method, resolve_config
@@ -123,13 +123,16 @@ def run_entries(
     records = store.records()
     there = {record["key"] for record in records}
     todo = [entry for entry in entries if entry.key not in there]
-    print(f"{len(entries) - len(todo)} of {len(entries)} cells are up to date", flush=True)
+    say(f"{len(entries) - len(todo)} of {len(entries)} cells are up to date")
     waiting = [(entry.cell, entry.config.epochs) for entry in todo]
     progress = Progress(len(entries), waiting, records, jobs)
     failures = {}
 
     def run(entry: Entry) -> None:
-        if stop.is_set() or entry.key in store.keys():  # another grid may have been faster
+        if stop.is_set():
+            return
+        if entry.key in store.keys():  # another grid was faster
+            progress.skip(entry.cell)
             return
         progress.start(entry.cell)
         try:

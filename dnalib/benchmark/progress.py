@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterable
@@ -97,7 +98,19 @@ class Progress:
         seconds = sum(max(0.0, each) for each in left) / min(self._jobs, len(cells))
         return f"{len(cells)} left, {'about' if foreseen else 'at least'} {duration(seconds)}"
 
+    def skip(self, cell: Cell) -> None:
+        """Count a cell that another grid has run in the meantime."""
+        with self._lock:
+            self._place += 1
+            self._waiting.discard(cell)
+
     def _say(self, text: str) -> None:
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print to whoever listens: a full disk under the log, or a closed pipe, ends no run."""
+    with contextlib.suppress(OSError):
         print(text, flush=True)
 
 

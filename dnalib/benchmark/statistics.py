@@ -195,7 +195,8 @@ def score_categories(records: Sequence[dict], fine: ArrayLike, names: Sequence[s
     -------
     DataFrame
         Columns category, texts, found (share of its texts in the right category, mean over runs),
-        taken_for (the category that most of the others went to), share (of its texts).
+        taken_for (the category that most of the others went to; "" where none went elsewhere),
+        share (of its texts).
     """
     fine = np.asarray(fine)
     counts = np.zeros((len(names), len(names) + 1))
@@ -205,14 +206,15 @@ def score_categories(records: Sequence[dict], fine: ArrayLike, names: Sequence[s
     sizes = np.bincount(fine, minlength=len(names))
     present = np.flatnonzero(sizes)
     elsewhere = counts - np.diag(np.diag(counts))
-    worst = elsewhere.argmax(axis=1)
+    most = elsewhere.max(axis=1)
+    taken_for = np.where(most > 0, np.array(names)[elsewhere.argmax(axis=1)], "")
     table = pd.DataFrame(
         {
             "category": np.array(names)[present],
             "texts": sizes[present],
             "found": np.diag(counts)[present] / sizes[present],
-            "taken_for": np.array(names)[worst][present],
-            "share": elsewhere.max(axis=1)[present] / sizes[present],
+            "taken_for": taken_for[present],
+            "share": most[present] / sizes[present],
         }
     )
     return table.sort_values("found", ignore_index=True, kind="stable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -29,6 +30,8 @@ class ResultStore:
     def records(self) -> list[dict]:
         """Return all results, oldest first; a last line cut off by a kill is left out.
 
+        What an epoch's history does not have is NaN, however the line writes it.
+
         Raises
         ------
         ValueError
@@ -39,7 +42,7 @@ class ResultStore:
         records = []
         for number, line in enumerate(self.path.read_text("utf-8").splitlines(keepends=True), 1):
             try:
-                records.append(json.loads(line))
+                records.append(_with_nan(json.loads(line)))
             except json.JSONDecodeError as error:
                 if line.endswith("\n"):
                     raise ValueError(
@@ -58,7 +61,7 @@ class ResultStore:
         Parameters
         ----------
         record : dict
-            JSON data, its ``key`` among them.
+            JSON data, its ``key`` among them; numbers that are not finite become null.
 
         Returns
         -------
@@ -71,7 +74,8 @@ class ResultStore:
                 return False
             with open(self.path, "ab+") as file:
                 self._mend_end(file)
-                file.write(json.dumps(record, sort_keys=True).encode() + b"\n")
+                line = json.dumps(_without_nan(record), sort_keys=True, allow_nan=False)
+                file.write(line.encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         return True
@@ -90,3 +94,23 @@ class ResultStore:
             file.truncate(start)
         else:
             file.write(b"\n")
+
+
+def _without_nan(value: object) -> object:
+    """Return JSON data as the standard has it, which knows finite numbers alone."""
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _with_nan(record: dict) -> dict:
+    """Return a record whose history has NaN for null, as pandas and NumPy count with it."""
+    if "history" not in record:
+        return record
+    history = {
+        name: [math.nan if value is None else value for value in values]
+        for name, values in record["history"].items()
+    }
+    return record | {"history": history}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dnalib.benchmark.cells import SCORES
 from dnalib.files import atomic_path
-from dnalib.methods import get_method
+from dnalib.methods import METHODS
 
 OTHER_ACC = ("ward_acc", "inductive_acc")
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published.csv"
@@ -56,7 +56,8 @@ def _cpu_seconds(row: dict) -> str:
 
 
 def _title(row: dict) -> str:
-    title = get_method(row["method"]).title
+    known = METHODS.get(row["method"])  # a method of one's own need not be registered here
+    title = known.title if known else row["method"]
     return title if row["encoder"] == "minilm" else f"{title} on {row['encoder']}"
 
 
@@ -71,7 +72,7 @@ def neighbors_markdown(neighbors: pd.DataFrame) -> str:
         gain = after["precision"] - before["precision"]
         lines.append(
             f"| {dataset} | {before['k']} | {before['precision']:.1f} | {after['precision']:.1f} "
-            f"| +{gain:.1f} | {after['kept_share']:.0f} % |"
+            f"| {gain:+.1f} | {after['kept_share']:.0f} % |"
         )
     return "\n".join(lines)
 
