@@ -17,6 +17,11 @@ OFFLINE_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 """
 
+# A link, and no picture, to a file beside the notebook, to a heading, or to both.
+FILE_LINK = re.compile(
+    r"(?<!!)\[(?P<text>[^]]*)\]\((?:(?P<path>[\w./-]+\.\w+)(?:#[^)\s]*)?|#[^)\s]*)\)"
+)
+
 # latex2mathml lays out "split"; amsmath's other aligned forms look the same.
 ALIGNED = re.compile(r"\\(begin|end)\{(?:aligned|align|align\*)\}")
 
@@ -94,7 +99,16 @@ def export(notebook: Path, target: Path, title: str, folder: Path) -> None:
 
 
 def _link_pages(content) -> None:
-    """Turn links from notebook to notebook into links from page to page."""
+    """Turn links from notebook to notebook into links from page to page.
+
+    Of links to other files, such as the solutions, the text stays: the pages are read elsewhere.
+    Headings have no anchors there, so that a link to one leads to its page or nowhere.
+    """
     for cell in content.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\]\((\d\d_[\w-]+)\.ipynb\)", r"](\1.html)", cell.source)
+            cell.source = FILE_LINK.sub(_link_page, cell.source)
+
+
+def _link_page(link: re.Match) -> str:
+    page = re.fullmatch(r"(\d\d_[\w-]+)\.ipynb", link["path"] or "")
+    return f"[{link['text']}]({page[1]}.html)" if page else link["text"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from dnalib.execution.manifest import Manifest
@@ -35,21 +36,38 @@ def keep_readings(output: Path, names: list[str], path: Path) -> dict[str, dict]
     return readings
 
 
+def check_rows(names: Iterable[str], document: Path) -> None:
+    """Check that a Markdown document has one row of each notebook that ends in its seconds.
+
+    Raises
+    ------
+    ValueError
+        When it has not.
+    """
+    text = document.read_text("utf-8")
+    for name in names:
+        rows = len(_row(name).findall(text))
+        if rows != 1:
+            raise ValueError(
+                f"{document} has {rows} rows of {name} that end in '| 0 s |': expected one; mend it"
+            )
+
+
+def _row(name: str) -> re.Pattern:
+    return re.compile(rf"(\(notebooks/{re.escape(name)}\.ipynb\).*\| )\d+( s \|)$", re.MULTILINE)
+
+
 def show_times(readings: dict[str, dict], document: Path) -> None:
     """Put each notebook's seconds into the last column of its row in a Markdown table.
 
     Raises
     ------
     ValueError
-        When the document has not exactly one row of a notebook.
+        As `check_rows`.
     """
+    check_rows(readings, document)
     text = document.read_text("utf-8")
     for name, reading in readings.items():
-        row = re.compile(rf"(\(notebooks/{re.escape(name)}\.ipynb\).*\| )\d+( s \|)$", re.MULTILINE)
-        text, rows = row.subn(rf"\g<1>{reading['seconds']:.0f}\2", text)
-        if rows != 1:
-            raise ValueError(
-                f"{document} has {rows} rows of {name} that end in '| 0 s |': expected one; mend it"
-            )
+        text = _row(name).sub(rf"\g<1>{reading['seconds']:.0f}\2", text)
     with atomic_path(document) as temporary:
         temporary.write_text(text, "utf-8")

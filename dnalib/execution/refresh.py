@@ -9,11 +9,12 @@ from pathlib import Path
 from dnalib.execution import command
 from dnalib.execution.keeping import keep_outputs
 from dnalib.execution.notebooks import discover
-from dnalib.execution.readings import keep_readings, show_times
+from dnalib.execution.readings import check_rows, keep_readings, show_times
+from dnalib.running.arguments import refused
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``python -m dnalib refresh``; return the exit code of the notebooks' run."""
+    """Run ``python -m dnalib refresh``; return the exit code of the notebooks' run, 2 for a refusal."""
     parser = argparse.ArgumentParser(
         prog="python -m dnalib refresh",
         description="Run the notebooks that are not up to date, in the quick profile, and keep "
@@ -21,7 +22,10 @@ def main(arguments: Sequence[str]) -> int:
         "their times in README.md.",
     )
     parser.parse_args(arguments)
-    return refresh(Path.cwd())
+    try:
+        return refresh(Path.cwd())
+    except (ValueError, OSError) as error:
+        return refused("refresh", error)
 
 
 def refresh(root: Path) -> int:
@@ -31,14 +35,23 @@ def refresh(root: Path) -> int:
     -------
     int
         As `dnalib.execution.command.main`.
+
+    Raises
+    ------
+    ValueError
+        When README.md has not one row of each notebook: nothing is run then. Or when the outputs of
+        a notebook cannot be kept.
+    FileNotFoundError
+        When there is no notebook, or no README.md.
     """
-    output = root / "outputs" / "quick"
+    output, readme = root / "outputs" / "quick", root / "README.md"
+    notebooks = discover(root / "notebooks")
+    check_rows([notebook.name for notebook in notebooks], readme)
     failed = command.main(["--output", str(output)], root=root)
     if not failed:
-        notebooks = discover(root / "notebooks")
         for notebook in notebooks:
             keep_outputs(notebook.path, output / "executed" / notebook.path.name)
-        names = [notebook.path.stem for notebook in notebooks]
+        names = [notebook.name for notebook in notebooks]
         readings = keep_readings(output, names, root / "results" / "quick.json")
-        show_times(readings, root / "README.md")
+        show_times(readings, readme)
     return failed

@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -21,8 +22,10 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from dnalib.execution.html import OfflineMarkdown
 from dnalib.execution.notebooks import Notebook, discover
 from dnalib.files import atomic_path
+from dnalib.running.arguments import refused
 
 REVEAL = "reveal.js"
+REVEAL_PACKAGE = "sphinx_revealjs"
 TEMPLATE = """{%- extends 'reveal/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
@@ -134,13 +137,23 @@ def write_slides(notebooks: Path, executed: Path, target: Path) -> list[Path]:
     ------
     ValueError
         If a notebook has neither been executed nor holds outputs.
+    FileNotFoundError
+        If there is no notebook.
+    ModuleNotFoundError
+        If sphinx_revealjs, which brings reveal.js, is not installed.
     """
+    decks = list(filter(is_deck, discover(notebooks)))
+    if not find_spec(REVEAL_PACKAGE):
+        raise ModuleNotFoundError(
+            f"{REVEAL_PACKAGE} not installed: expected what brings reveal.js; run "
+            "pip install -r requirements.txt"
+        )
     target.mkdir(parents=True, exist_ok=True)
-    with as_file(files("sphinx_revealjs") / "_static" / "revealjs") as reveal:
+    with as_file(files(REVEAL_PACKAGE) / "_static" / "revealjs") as reveal:
         for part in ("dist", "plugin/notes"):
             shutil.copytree(reveal / part, target / REVEAL / part, dirs_exist_ok=True)
     written = []
-    for notebook in filter(is_deck, discover(notebooks)):
+    for notebook in decks:
         made = executed / notebook.path.name
         content = nbformat.read(made if made.exists() else notebook.path, as_version=4)
         resources = {"metadata": {"name": notebook.name, "path": str(notebooks)}}
@@ -164,8 +177,8 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     try:
         written = write_slides(Path("notebooks"), Path("outputs/quick/executed"), asked.output)
-    except ValueError as error:
-        parser.exit(1, f"{error}\n")
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        return refused("slides", error)
     for path in written:
         print(f"Slides: {path}")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 
 from dnalib.files import atomic_path
+from dnalib.running.arguments import refused
 
 SOLUTION = "solution"
 PLACES = {"code": "# Your code here.", "markdown": "*Your answer.*"}
@@ -36,7 +37,10 @@ def make_copies(solutions: Path, target: Path) -> list[Path]:
     """
     paths = sorted(solutions.glob("*.ipynb"))
     if not paths:
-        raise FileNotFoundError(f"there is no notebook in {solutions}: expected worked solutions")
+        raise FileNotFoundError(
+            f"there is no notebook in {solutions}: expected worked solutions; run it in a clone of "
+            "the repository"
+        )
     target.mkdir(parents=True, exist_ok=True)
     copies = [target / path.name for path in paths]
     for path, copy in zip(paths, copies, strict=True):
@@ -54,6 +58,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--output", type=Path, default=Path("outputs/students"))
     asked = parser.parse_args(arguments)
-    copies = make_copies(Path("notebooks/solutions"), asked.output)
+    try:
+        copies = make_copies(Path("notebooks/solutions"), asked.output)
+    except (ValueError, OSError) as error:
+        return refused("students", error)
     print(f"{len(copies)} notebooks in {asked.output}")
     return 0

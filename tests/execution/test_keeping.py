@@ -6,12 +6,14 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from dnalib.execution import keeping
+from dnalib.execution import keeping, modules
 from dnalib.execution.keeping import keep_outputs, outputs_are_of
 from dnalib.execution.notebooks import read
 from dnalib.execution.readings import show_times
-from dnalib.execution.refresh import refresh
-from tests.execution.conftest import METRICS
+from dnalib.execution.refresh import main, refresh
+from tests.execution.conftest import METRICS, run
+
+RESULTS = "results = '../results'"
 
 
 def cells(source="x"):
@@ -139,9 +141,33 @@ def test_a_document_without_a_row_of_a_notebook_is_refused_and_left_as_it_was(tm
     assert "| 1 s |" in readme.read_text()
 
 
+def test_a_refresh_without_a_row_in_readme_is_refused_before_anything_is_run(
+    project, monkeypatch, capsys
+):
+    project.notebook("00_a", METRICS)
+    (project.root / "README.md").write_text("nothing")
+    monkeypatch.chdir(project.root)
+    assert main([]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("refresh: ") and "has 0 rows of 00_a" in error
+    assert error.count("\n") == 1 and not (project.root / "outputs").exists()
+
+
+def test_what_a_refresh_writes_makes_no_notebook_stale(project, monkeypatch):
+    monkeypatch.setattr(modules, "used", lambda notebook: {"dnalib.outputs": "1"})
+    project.notebook("00_a", METRICS, parameters=f"seed = 0\n{RESULTS}\noutput_dir = '../out'")
+    (project.root / "results").mkdir()
+    (project.root / "README.md").write_text("| [a](notebooks/00_a.ipynb) | it shows | 9999 s |\n")
+    assert refresh(project.root) == 0
+    code, printed = run(project, "--dry-run")
+    assert code == 0 and "up to date" in printed
+
+
 def test_nothing_is_kept_when_a_notebook_fails(project):
     project.notebook("00_a", METRICS)
     project.notebook("01_b", METRICS, "1 / 0")
+    rows = [f"| [x](notebooks/{name}.ipynb) | 1 s |\n" for name in ("00_a", "01_b")]
+    (project.root / "README.md").write_text("".join(rows))
     before = {path: path.read_bytes() for path in project.notebooks.glob("*.ipynb")}
     assert refresh(project.root) != 0
     assert {path: path.read_bytes() for path in before} == before

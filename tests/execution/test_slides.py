@@ -1,6 +1,7 @@
 """Slides show what a room can read, keep the rest as notes, and fetch nothing."""
 
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -8,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from dnalib.execution.notebooks import discover
-from dnalib.execution.slides import brief, deck, is_deck, write_slides
+from dnalib.execution.slides import brief, deck, is_deck, main, write_slides
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PICTURE = new_output("display_data", data={"image/png": "iVBORw0KGgo="}, metadata={})
@@ -95,6 +96,22 @@ def test_a_notebook_that_was_not_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="00_one: cell .* run the notebook first"):
         write_slides(tmp_path, tmp_path, tmp_path / "slides")
     assert not list((tmp_path / "slides").glob("*.html"))
+
+
+@pytest.mark.parametrize(
+    ("there", "sentence"),
+    [(False, "slides: There is no notebook in notebooks; "), (True, "slides: sphinx_revealjs not ")],
+)
+def test_what_is_missing_is_said_in_one_sentence(tmp_path, monkeypatch, capsys, there, sentence):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "sphinx_revealjs", None)
+    (tmp_path / "notebooks").mkdir()
+    if there:
+        nbformat.write(notebook(), tmp_path / "notebooks" / "00_one.ipynb")
+    assert main([]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(sentence) and error.count("\n") == 1
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_at_least_two_notebooks_have_slides():

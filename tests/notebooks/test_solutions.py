@@ -7,7 +7,7 @@ import nbclient
 import nbformat
 import pytest
 
-from dnalib.execution.students import make_copies
+from dnalib.execution.students import main, make_copies
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 PATHS = sorted((FOLDER / "solutions").glob("*.ipynb"))
@@ -65,8 +65,16 @@ def test_a_copy_for_students_has_the_questions_and_not_the_answers(tmp_path):
         whole, emptied = (nbformat.read(p, as_version=4) for p in (path, copy))
         assert [c.id for c in whole.cells] == [c.id for c in emptied.cells]
         assert {c.source for c in solutions_of(emptied)} == {"# Your code here.", "*Your answer.*"}
-        text = copy.read_text()
+        text = "\n".join(c.source for c in emptied.cells)
         assert not any(c.source in text for c in solutions_of(whole))
+
+
+def test_outside_a_clone_the_command_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("students: there is no notebook in notebooks/solutions: expected worked")
+    assert error.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_is_refused(tmp_path):
