@@ -11,7 +11,7 @@ from dnalib.running.arguments import refused
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build the book; return 0, 1 when Sphinx had something to complain about, or 2 for a refusal."""
+    """Build the book; return 0, 1 when Sphinx had something to complain about, 2 for a refusal."""
     parser = argparse.ArgumentParser(
         prog="python -m dnalib book",
         description="Build all notebooks, pages and docstrings as one site to be read offline.",

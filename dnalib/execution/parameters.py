@@ -68,7 +68,8 @@ def load_profile(path: Path, name: str, notebooks: Sequence[Notebook]) -> Profil
     for key, value in timeouts.items():
         if not isinstance(value, int | float) or not 0 < value < math.inf:
             raise ValueError(
-                f"{path.name} sets {key} = {value!r} in [{name}]; expected seconds, a number above 0."
+                f"{path.name} sets {key} = {value!r} in [{name}]; expected seconds, a number "
+                "above 0."
             )
     profile = Profile(name, table.pop(EVERY_NOTEBOOK, {}), table, **timeouts)
     _check_profile(profile, notebooks, path.name)

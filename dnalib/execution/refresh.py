@@ -14,7 +14,7 @@ from dnalib.running.arguments import refused
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``python -m dnalib refresh``; return the exit code of the notebooks' run, 2 for a refusal."""
+    """Run ``python -m dnalib refresh``; return the notebooks' exit code, 2 for a refusal."""
     parser = argparse.ArgumentParser(
         prog="python -m dnalib refresh",
         description="Run the notebooks that are not up to date, in the quick profile, and keep "

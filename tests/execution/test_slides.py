@@ -100,7 +100,7 @@ def test_a_notebook_that_was_not_run_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("there", "sentence"),
-    [(False, "slides: There is no notebook in notebooks; "), (True, "slides: sphinx_revealjs not ")],
+    [(False, "slides: There is no notebook in notebooks; "), (True, "slides: sphinx_revealjs ")],
 )
 def test_what_is_missing_is_said_in_one_sentence(tmp_path, monkeypatch, capsys, there, sentence):
     monkeypatch.chdir(tmp_path)

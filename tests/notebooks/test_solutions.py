@@ -73,7 +73,7 @@ def test_outside_a_clone_the_command_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("students: there is no notebook in notebooks/solutions: expected worked")
+    assert error.startswith("students: there is no notebook in notebooks/solutions: expected ")
     assert error.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 
