@@ -155,7 +155,8 @@ def _run(asked: argparse.Namespace) -> int:
     with ExitStack() as stack:
         measure, jobs = _executor(asked, stop, stack)
         try:
-            for number, (grid, entries, store) in enumerate(zip(grids, resolved, stores), 1):
+            planned = zip(grids, resolved, stores, strict=True)
+            for number, (grid, entries, store) in enumerate(planned, 1):
                 if len(grids) > 1:
                     say(f"grid {number} of {len(grids)}: {grid}")
                 failed = run_entries(entries, store, measure=measure, jobs=jobs, stop=stop)
