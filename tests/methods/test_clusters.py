@@ -105,4 +105,4 @@ def test_clusters_sharpen(tmp_path, monkeypatch, method):
     settings = {"batch_size": 8, "learning_rate": 3e-3, "progress": False}
     after = run(make_texts(120), method, encoder=encoder, epochs=12, **settings)
     assert after.history["loss_cluster"].iloc[-1] < 0.9 * after.history["loss_cluster"].iloc[0]
-    assert after.scores["acc"] > 50  # chance is about 35: nothing collapsed
+    assert after.scores["acc"] > 42  # chance is about 35: nothing collapsed
