@@ -27,7 +27,6 @@ from dnalib.benchmark.paper import ENCODER as PAPER_ENCODER
 from dnalib.benchmark.paper import LAYERS as PAPER_LAYERS
 from dnalib.benchmark.paper import paper_setting
 from dnalib.benchmark.plan import Planned, read_plan
-from dnalib.benchmark.progress import say
 from dnalib.benchmark.store import ResultStore
 from dnalib.benchmark.summary import summarize
 from dnalib.benchmark.tables import (
@@ -48,6 +47,7 @@ from dnalib.running.arguments import (
     count,
     one_line,
     positive,
+    say,
 )
 from dnalib.running.cluster import Cluster
 from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt

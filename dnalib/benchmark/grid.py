@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from dnalib import datasets, environment
 from dnalib.benchmark.cells import SCORES, Cell, key_of
 from dnalib.benchmark.isolation import Apart, CellFailed
-from dnalib.benchmark.progress import HEARTBEAT_SECONDS, Progress, say
+from dnalib.benchmark.progress import HEARTBEAT_SECONDS, Progress
 from dnalib.benchmark.store import ResultStore
 from dnalib.datasets import CoarseDataset
 from dnalib.methods import get_method, resolve_config
+from dnalib.running.arguments import say
 from dnalib.training import TrainingConfig
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from collections.abc import Iterable
 from dnalib import environment
 from dnalib.benchmark.cells import Cell, arithmetic_of
 from dnalib.progress import duration
+from dnalib.running.arguments import say
 
 HEARTBEAT_SECONDS = 60
 
@@ -63,7 +63,7 @@ class Progress:
             self._names[cell] = f"[{self._place}/{self._total}] {cell}"
             self._waiting.discard(cell)
             self._started[cell] = time.monotonic()
-            self._say(f"{self._names[cell]}: started at {time.strftime('%X')}")
+            say(f"{self._names[cell]}: started at {time.strftime('%X')}")
 
     def end(self, cell: Cell, outcome: str, *, done: bool) -> None:
         """Say how a cell ended; one that is done tells how long its like will take."""
@@ -71,14 +71,14 @@ class Progress:
             seconds = time.monotonic() - self._started.pop(cell)
             if done:
                 self._rates[_kind(cell)] = seconds / self._epochs[cell]
-            self._say(f"{self._names[cell]}: {outcome} in {seconds:.0f} s; {self.left()}")
+            say(f"{self._names[cell]}: {outcome} in {seconds:.0f} s; {self.left()}")
 
     def heartbeat(self) -> None:
         """Say which cells are running, and for how long."""
         with self._lock:
             now = time.monotonic()
             running = [f"{cell} for {now - since:.0f} s" for cell, since in self._started.items()]
-            self._say(f"running: {', '.join(running) or 'nothing'}; {self.left()}")
+            say(f"running: {', '.join(running) or 'nothing'}; {self.left()}")
 
     def left(self) -> str:
         """Return how many cells are left, and about how long they will take."""
@@ -103,15 +103,6 @@ class Progress:
         with self._lock:
             self._place += 1
             self._waiting.discard(cell)
-
-    def _say(self, text: str) -> None:
-        say(text)
-
-
-def say(text: str) -> None:
-    """Print to whoever listens: a full disk under the log, or a closed pipe, ends no run."""
-    with contextlib.suppress(OSError):
-        print(text, flush=True)
 
 
 def _kind(cell: Cell) -> tuple[str, str, str]:

@@ -1,7 +1,6 @@
 """The command line of ``run_all.py``."""
 
 import argparse
-import contextlib
 import io
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from dnalib.execution.parameters import InvalidParameters
 from dnalib.execution.plan import Plan
 from dnalib.execution.remote import Here, Remote
 from dnalib.files import atomic_path
-from dnalib.running.arguments import REFUSED, one_line
+from dnalib.running.arguments import REFUSED, one_line, say
 from dnalib.running.cluster import Cluster
 from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
 
@@ -133,9 +132,8 @@ def _executor(asked: argparse.Namespace, todo: Plan, stack: ExitStack) -> Here |
 def _conclude(todo: Plan, manifest: Manifest, batch: Batch) -> None:
     junit.write(todo.output / junit.JUNIT_FILE, f"run_all.py {todo.profile.name}", batch.results)
     report.write_index(todo.output, todo.notebooks, manifest, todo.profile.name)
-    with contextlib.suppress(OSError):  # as `report.Progress` does: nobody may listen any more
-        print(f"\n{report.summary(batch.results)}", flush=True)
-        print(f"\nResults: {todo.output / 'html' / 'index.html'}", flush=True)
+    say(f"\n{report.summary(batch.results)}")
+    say(f"\nResults: {todo.output / 'html' / 'index.html'}")
 
 
 def _verify(asked: argparse.Namespace, root: Path) -> int:

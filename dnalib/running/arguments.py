@@ -1,6 +1,7 @@
-"""Command lines that are refused in one sentence."""
+"""Command lines that are refused in one sentence, and what is said to whoever runs them."""
 
 import argparse
+import contextlib
 import json
 import re
 import sys
@@ -56,6 +57,12 @@ def add_running_options(add: Callable[..., object], what: str) -> None:
         help="where to run: on this machine (the default) or on a dask.distributed cluster",
     )
     add("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://10.0.0.1:8786")
+
+
+def say(text: str) -> None:
+    """Print to whoever listens: a full disk under the log, or a closed pipe, ends no run."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
 
 
 def refused(program: str, error: Exception) -> int:
