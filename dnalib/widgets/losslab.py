@@ -41,7 +41,7 @@ class LossLab:
         parts = theory.decompose(*self._problem(angles), temperature)
         return {
             "loss": parts.loss.numpy(),
-            "attraction": parts.alignment.numpy(),
+            "attraction": parts.attraction.numpy(),
             "repulsion": parts.log_partition.numpy(),
         }
 
