@@ -2,8 +2,8 @@
 
 Run as ``python benchmarks/execution.py``. Notebooks that do nothing but write one metric are run by
 ``run_all.py`` and by papermill alone, in the same folder one after the other, so that what is left
-is overhead: starting Python, papermill and a kernel, rendering the page, keeping the manifest. Where
-others use the machine, the CPU seconds tell more than the seconds.
+is overhead: starting Python, papermill and a kernel, rendering the page, keeping the manifest.
+Where others use the machine, the CPU seconds tell more than the seconds.
 """
 
 import resource

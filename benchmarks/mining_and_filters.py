@@ -1,4 +1,4 @@
-"""The three filters cost at most a tenth of the exact search, and give what the released code gives.
+"""The three filters cost at most a tenth of the exact search, and give what the released code does.
 
 Run ``python benchmarks/mining_and_filters.py``.
 

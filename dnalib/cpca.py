@@ -125,9 +125,9 @@ def propose_alphas(
     """
     candidates = [contrastive_pca(targets, reference, n_components, alpha=a) for a in alphas]
     affinity = np.array([[_alike(one, other) for other in candidates] for one in candidates])
-    groups = SpectralClustering(
-        n_proposals, affinity="precomputed", random_state=seed
-    ).fit_predict(affinity)
+    groups = SpectralClustering(n_proposals, affinity="precomputed", random_state=seed).fit_predict(
+        affinity
+    )
     chosen = {0}
     for group in set(groups) - {groups[0]}:
         members = np.flatnonzero(groups == group)
@@ -166,7 +166,9 @@ def choose_by_silhouette(
     needs the number of clusters, as k-means does, and no labels. If all proposals have more of the
     reference, it is the one with the largest alpha.
     """
-    rid = [p for p in proposals if _reference_share(p, targets, reference) <= LARGEST_REFERENCE_SHARE]
+    rid = [
+        p for p in proposals if _reference_share(p, targets, reference) <= LARGEST_REFERENCE_SHARE
+    ]
     if not rid:
         return proposals[-1]
     return max(rid, key=lambda proposal: _clearness(proposal, targets, n_clusters, seed))
@@ -177,9 +179,7 @@ def _reference_share(proposal: ContrastivePCA, targets: ArrayLike, reference: Ar
     return variance[0] / variance[1]
 
 
-def _clearness(
-    proposal: ContrastivePCA, targets: ArrayLike, n_clusters: int, seed: int
-) -> float:
+def _clearness(proposal: ContrastivePCA, targets: ArrayLike, n_clusters: int, seed: int) -> float:
     coordinates = proposal.transform(targets)
     labels = kmeans(coordinates, n_clusters, n_init=5, seed=seed).labels
     return silhouette_score(coordinates, labels, sample_size=2000, random_state=seed)

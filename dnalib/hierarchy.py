@@ -162,7 +162,8 @@ def dendrogram_purity(tree: Tree, labels: ArrayLike) -> float:
 
     .. math::
         \frac{1}{|P|} \sum_{(i, j) \in P}
-            \frac{|\mathrm{leaves}(\mathrm{lca}(i, j)) \cap y_i|}{|\mathrm{leaves}(\mathrm{lca}(i, j))|}
+            \frac{|\mathrm{leaves}(\mathrm{lca}(i, j)) \cap y_i|}
+                 {|\mathrm{leaves}(\mathrm{lca}(i, j))|}
 
     (Heller and Ghahramani, Bayesian Hierarchical Clustering, ICML 2005), P being the pairs i < j
     with the same label. All pairs that meet in one node are counted at once, so that it costs

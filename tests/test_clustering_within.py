@@ -50,7 +50,9 @@ def test_shares_are_websters(sizes, data):
 
 
 @given(
-    sizes=st.lists(st.integers(1, 12), min_size=1, max_size=4), seed=st.integers(0, 5), data=st.data()
+    sizes=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    seed=st.integers(0, 5),
+    data=st.data(),
 )
 def test_every_cluster_lies_in_one_class(sizes, seed, data):
     rng = np.random.default_rng(seed)
@@ -62,7 +64,9 @@ def test_every_cluster_lies_in_one_class(sizes, seed, data):
     assert found.n_clusters == len(found.parents) == total
     assert sorted(set(found.labels.tolist())) == list(range(total))
     for cluster in range(total):
-        np.testing.assert_allclose(found.centers[cluster], features[found.labels == cluster].mean(0))
+        np.testing.assert_allclose(
+            found.centers[cluster], features[found.labels == cluster].mean(0)
+        )
 
 
 def test_one_class_is_plain_kmeans():

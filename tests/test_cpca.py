@@ -29,7 +29,9 @@ def test_alpha_0_is_pca():
     targets, reference, _ = make_hidden_groups()
     ours = contrastive_pca(targets, reference, 3, alpha=0)
     theirs = PCA(3).fit(targets)
-    np.testing.assert_allclose(np.abs(ours.components.T @ theirs.components_.T), np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(
+        np.abs(ours.components.T @ theirs.components_.T), np.eye(3), atol=1e-9
+    )
     np.testing.assert_allclose(
         np.abs(ours.transform(targets)), np.abs(theirs.transform(targets)), atol=1e-9
     )

@@ -128,7 +128,7 @@ def test_names_are_those_of_a_dense_table(seed):
 def test_many_words_in_many_clusters_take_little_memory():
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = [f"{a}{b}{c}x" for a in letters for b in letters for c in letters]
-    texts = [" ".join(words[i :: 300]) for i in range(300)]
+    texts = [" ".join(words[i::300]) for i in range(300)]
     tracemalloc.start()
     name_clusters(texts, range(300), [0] * 300)
     _, peak = tracemalloc.get_traced_memory()
@@ -144,5 +144,8 @@ def test_clauses_that_pass_for_words_are_shortened():
 
 def test_a_word_of_endless_length_takes_no_time():
     start = time.perf_counter()
-    assert name_clusters(["a" * 20_000 + "1", "k-means ab"], [0, 1]) == ["(no words)", "ab, k-means"]
+    assert name_clusters(["a" * 20_000 + "1", "k-means ab"], [0, 1]) == [
+        "(no words)",
+        "ab, k-means",
+    ]
     assert time.perf_counter() - start < 2

@@ -48,7 +48,11 @@ def tracked_text_files():
 
 
 def test_a_planted_sentence_is_found():
-    sentences = ["Green ideas, sleep\tfuriously in May", "too short to count", "a name in five words"]
+    sentences = [
+        "Green ideas, sleep\tfuriously in May",
+        "too short to count",
+        "a name in five words",
+    ]
     index = index_by_opening(sentences, names=["a_name_in_five_words"])
     planted = 'x = "prefix green ideas sleep\\n", "furiously in may."  # too short to count'
     assert found_in(planted, index) == ["green ideas sleep furiously in may"]

@@ -103,5 +103,3 @@ def test_nothing_half_written_stays(outputs, monkeypatch):
         outputs.table(Breaks({"a": [2]}), "scores")
     assert [p.name for p in outputs.folder.iterdir()] == ["scores.csv"]
     assert (outputs.folder / "scores.csv").read_text() == "a\n1\n"
-
-

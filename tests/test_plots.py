@@ -424,7 +424,9 @@ def test_each_setting_has_a_panel_with_its_values_and_its_default():
             "acc": [80.0, 70.0, 74.0, 81.0],
         }
     )
-    fig = plots.setting_curves(runs, {"k": 70, "m": 5}, luck=(78.0, 82.0), labels={"k": "Neighbors"})
+    fig = plots.setting_curves(
+        runs, {"k": 70, "m": 5}, luck=(78.0, 82.0), labels={"k": "Neighbors"}
+    )
     first, second = fig.axes
     mean, default = first.get_lines()
     assert mean.get_xdata().tolist() == [35, 70] and mean.get_ydata().tolist() == [72.0, 80.0]
@@ -696,9 +698,10 @@ def test_boxes_leave_missing_values_out():
     fig = plots.boxes(series, xlabel="shift")
     ax = fig.axes[0]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["none", "label + reciprocal"]
-    assert mcolors.to_hex(ax.patches[1].get_facecolor()).upper() == plots.FILTER_COLORS[
-        "label+reciprocal"
-    ]
+    assert (
+        mcolors.to_hex(ax.patches[1].get_facecolor()).upper()
+        == plots.FILTER_COLORS["label+reciprocal"]
+    )
     medians = [line.get_xdata()[0] for line in ax.get_lines() if line.get_color() == "white"]
     assert medians == [2, 1.5]
 

@@ -13,9 +13,7 @@ from dnalib.methods import get_method, make_encoder, resolve_config
 from dnalib.neighbors import FILTERS, build_graph, precision, recall
 
 
-def measure_neighbors(
-    dataset: CoarseDataset, *, m: int = 5, max_length: int = 64
-) -> pd.DataFrame:
+def measure_neighbors(dataset: CoarseDataset, *, m: int = 5, max_length: int = 64) -> pd.DataFrame:
     """Return precision, recall and kept share of every combination of filters, in percent.
 
     On the training inputs' features before any training, with the default k.

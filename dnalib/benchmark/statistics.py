@@ -180,7 +180,9 @@ def split_spread(records: Sequence[dict]) -> dict[str, float]:
     return {"kmeans": float(np.sqrt(within)), "training": float(np.sqrt(max(0.0, between)))}
 
 
-def score_categories(records: Sequence[dict], fine: ArrayLike, names: Sequence[str]) -> pd.DataFrame:
+def score_categories(
+    records: Sequence[dict], fine: ArrayLike, names: Sequence[str]
+) -> pd.DataFrame:
     """Return what became of each category, the worst first.
 
     Parameters

@@ -27,7 +27,8 @@ def results_markdown(table: pd.DataFrame, published: pd.DataFrame) -> str:
         Columns dataset, method, acc, ari, nmi.
     """
     lines = [
-        "| dataset | system | ACC | ARI | NMI | ACC from Ward | inductive ACC | CPU s | GiB | seeds |",
+        "| dataset | system | ACC | ARI | NMI | ACC from Ward | inductive ACC | CPU s | GiB "
+        "| seeds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for dataset, ours in table.groupby("dataset", sort=True):
@@ -42,7 +43,7 @@ def results_markdown(table: pd.DataFrame, published: pd.DataFrame) -> str:
 
 
 def _mean_and_spread(row: dict, column: str) -> str:
-    """Return mean ± standard deviation, the mean alone of one seed, nothing of what was not read."""
+    """Return mean ± standard deviation; the mean alone of one seed, nothing of what is missing."""
     mean, spread = row.get(column, math.nan), row.get(f"{column}_sd", math.nan)
     if math.isnan(mean):
         return ""

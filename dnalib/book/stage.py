@@ -64,9 +64,7 @@ def _results(readme: str) -> str:
     return f"# {SECTION_OF_RESULTS}\n{section}"
 
 
-def _index(
-    readme: str, notebooks: list[Notebook], pages: list[str], solutions: list[str]
-) -> str:
+def _index(readme: str, notebooks: list[Notebook], pages: list[str], solutions: list[str]) -> str:
     opening = _relink(readme.partition("\n## ")[0])
     return "\n\n".join(
         [

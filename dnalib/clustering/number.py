@@ -66,8 +66,8 @@ def estimate_n_clusters(
     embeddings as they come groups are loose and the silhouette says several times too many; once
     training has drawn groups together, communities are twice too many where classes hold few
     categories of many rows (HWU64), and the silhouette is nearer. No rule was best on all sets: the
-    agreement of halves, for one, is the best on the digits' pixels and misses by half a doubling and
-    more on the tickets and on pydocs.
+    agreement of halves, for one, is the best on the digits' pixels and misses by half a doubling
+    and more on the tickets and on pydocs.
 
     What a category is remains a matter of taste. A class that is one round cloud is cut into a few
     parts all the same, for random graphs have communities too.
@@ -216,9 +216,7 @@ def usual_rules(features: ArrayLike, *, most: int = 60, seed: int = 0) -> dict[s
     }
 
 
-def _agreement_of_halves(
-    features: np.ndarray, number: int, seed: int, n_repeats: int = 4
-) -> float:
+def _agreement_of_halves(features: np.ndarray, number: int, seed: int, n_repeats: int = 4) -> float:
     """Return how well clusterings of two random halves agree on all rows, the mean of repeats."""
     scores = []
     for repeat in range(n_repeats):

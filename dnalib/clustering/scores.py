@@ -201,9 +201,7 @@ def cluster_and_score(
         )
     if n_clusters is None:
         n_clusters = len(np.unique(fine))
-    return score(
-        fine, kmeans(features, n_clusters, n_init=n_init, seed=seed, start=start).labels
-    )
+    return score(fine, kmeans(features, n_clusters, n_init=n_init, seed=seed, start=start).labels)
 
 
 def score_over_seeds(
@@ -237,8 +235,7 @@ def score_over_seeds(
     """
     settings = {"n_clusters": n_clusters, "n_init": n_init}
     return [
-        {"seed": seed, **cluster_and_score(features, fine, **settings, seed=seed)}
-        for seed in seeds
+        {"seed": seed, **cluster_and_score(features, fine, **settings, seed=seed)} for seed in seeds
     ]
 
 

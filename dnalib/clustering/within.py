@@ -73,7 +73,7 @@ def share_out(total: int, sizes: Mapping[int, int]) -> dict[int, int]:
     if not len(rows) <= total <= rows.sum():
         raise ValueError(
             f"{total} clusters were asked of {len(rows)} coarse classes with {rows.sum()} rows in "
-            f"all: expected {len(rows)} to {rows.sum()}, one a class at least and one a row at most."
+            f"all: expected {len(rows)} to {rows.sum()}, one a class or more and one a row at most."
         )
     shares = np.ones(len(rows), dtype=np.int64)
     for _ in range(total - len(rows)):

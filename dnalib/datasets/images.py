@@ -76,7 +76,7 @@ def load_mnist() -> CoarseDataset:
 
 
 def load_omniglot() -> CoarseDataset:
-    """Return Omniglot's small sets: 242 characters (fine) of 8 alphabets (coarse), 20 drawings each.
+    """Return Omniglot's small sets: 242 characters (fine), 8 alphabets (coarse), 20 drawings each.
 
     Drawings (105, 105) are brought to (28, 28) by area averaging. The two sets share two
     alphabets, drawing for drawing, which count once; a fifth of each character is the test split.
@@ -94,7 +94,7 @@ def load_omniglot() -> CoarseDataset:
 
 
 def load_cifar10() -> CoarseDataset:
-    """Return CIFAR-10's 10,000 test images (32, 32, 3), in [0, 1], a fifth of a class as test split.
+    """Return CIFAR-10's 10,000 test images (32, 32, 3), in [0, 1], a fifth of each as test split.
 
     The coarse label says animal or vehicle. The images were encoded as JPEG by who published them
     file by file, so these are not quite the original pixels.

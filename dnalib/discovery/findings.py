@@ -21,8 +21,7 @@ def warnings(model: FineCategoryDiscovery) -> list[str]:
     n_suspicious = len(suspicious(model, most=len(model.labels_)))
     if n_suspicious:
         found.append(
-            f"{n_suspicious} rows look as if they had the wrong coarse label: see the "
-            "list below."
+            f"{n_suspicious} rows look as if they had the wrong coarse label: see the list below."
         )
     for sentence, chosen in (
         (

@@ -41,7 +41,8 @@ def load_encoder(
     >>> encoder.dim
     384
     """
-    from transformers import AutoModel, AutoTokenizer  # half of the time that dnalib takes to import
+    # Half of the time that dnalib takes to import.
+    from transformers import AutoModel, AutoTokenizer
     from transformers.utils import cached_file, logging
 
     logging.disable_progress_bar()  # weights load in milliseconds: a bar would litter notebooks

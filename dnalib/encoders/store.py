@@ -60,7 +60,7 @@ class RaggedStore:
         return len(self.lengths)
 
     def positions(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where each token of ``indices`` lies: ``(b, t)`` flat positions, ``(b, t)`` mask."""
+        """Return where each token of ``indices`` lies: flat positions and mask, ``(b, t)`` both."""
         lengths = self.lengths[indices]
         steps = torch.arange(int(lengths.max()))
         mask = steps < lengths[:, None]

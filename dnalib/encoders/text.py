@@ -246,4 +246,6 @@ def _check_texts(texts: Sequence[str]) -> None:
         raise ValueError(f"texts is {texts!r}: expected a list of at least one string")
     for row, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"text {row} is {text!r}: expected a non-empty string; remove that row")
+            raise ValueError(
+                f"text {row} is {text!r}: expected a non-empty string; remove that row"
+            )

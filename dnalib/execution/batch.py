@@ -133,8 +133,12 @@ class _Record:
         self._manifest.record(job.name, entry)
 
     def _entry(self, job: Job) -> dict:
-        return self._circumstances | self._plan.ingredients[job.name] | {
-            "started": self._starts[job.name],
-            "parameters": job.parameters,
-            "threads": environment.threads_used(job.threads),
-        }
+        return (
+            self._circumstances
+            | self._plan.ingredients[job.name]
+            | {
+                "started": self._starts[job.name],
+                "parameters": job.parameters,
+                "threads": environment.threads_used(job.threads),
+            }
+        )

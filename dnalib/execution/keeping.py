@@ -1,4 +1,4 @@
-"""Keeps the outputs of executed notebooks in the notebooks themselves, as the repository has them."""
+"""Keeps outputs of executed notebooks in the notebooks themselves, as the repository has them."""
 
 import re
 from pathlib import Path

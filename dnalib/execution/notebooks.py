@@ -87,7 +87,9 @@ def read(path: Path) -> Notebook:
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{path.name} is not a Jupyter notebook (version 4).") from None
     codes = tuple(source for kind, source in sources if kind == "code")
-    return Notebook(path, _title(sources, path), _parameters(cells, path.name), _sha256(sources), codes)
+    return Notebook(
+        path, _title(sources, path), _parameters(cells, path.name), _sha256(sources), codes
+    )
 
 
 def _sha256(sources: Sequence) -> str:

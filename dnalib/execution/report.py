@@ -13,8 +13,8 @@ from urllib.parse import quote
 from dnalib.execution.judge import read_json
 from dnalib.execution.manifest import Manifest
 from dnalib.execution.notebooks import Notebook
-from dnalib.execution.parameters import OUTPUT_DIR, Profile
 from dnalib.execution.outcomes import Outcome, Result
+from dnalib.execution.parameters import OUTPUT_DIR, Profile
 from dnalib.execution.plan import Plan
 from dnalib.execution.verify import Comparison
 from dnalib.files import atomic_path
@@ -154,9 +154,11 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>dnalib notebooks: {profile}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }}
+body {{ font: 16px/1.5 system-ui, sans-serif }}
+body {{ max-width: 62rem; margin: 2rem auto; padding: 0 1rem }}
 table {{ border-collapse: collapse; width: 100% }}
-th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem; border-bottom: 1px solid #ccc }}
+th, td {{ text-align: left; vertical-align: top }}
+th, td {{ padding: .4rem .8rem; border-bottom: 1px solid #ccc }}
 td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
 .bad {{ color: #a40000; font-weight: 600 }}
 .metrics {{ font-size: .85em; color: #444 }}

@@ -36,14 +36,17 @@ TEMPLATE = """{%- extends 'reveal/index.html.j2' -%}
 .reveal .jp-RenderedHTMLCommon, .reveal .jp-OutputArea-output pre { font-size: 22px; }
 .reveal .jp-RenderedHTMLCommon td, .reveal .jp-RenderedHTMLCommon th { font-size: 16px; }
 .reveal .jp-OutputArea-output pre { font-size: 16px; box-shadow: none; width: 100%; }
-.reveal .jp-RenderedImage img { max-height: 480px; max-width: 100%; margin: 0 auto; display: block; }
+.reveal .jp-RenderedImage img { max-height: 480px; max-width: 100%; }
+.reveal .jp-RenderedImage img { margin: 0 auto; display: block; }
 .reveal .slides :is(h1, h2, h3) { text-transform: none; font-size: 36px; }
 </style>{%- endblock -%}
 {%- block footer_js -%}
 <script src="{{ resources.reveal.url_prefix }}/dist/reveal.js"></script>
 <script src="{{ resources.reveal.url_prefix }}/plugin/notes/notes.js"></script>
 <script>
-Reveal.initialize({hash: true, slideNumber: true, width: 1100, height: 700, plugins: [RevealNotes]});
+Reveal.initialize({
+  hash: true, slideNumber: true, width: 1100, height: 700, plugins: [RevealNotes]
+});
 </script>
 {%- endblock -%}
 """

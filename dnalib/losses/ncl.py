@@ -57,9 +57,7 @@ class NCLLoss(nn.Module):
     1.3514
     """
 
-    def __init__(
-        self, k: int, alpha: float = 0.2, temperature: float = 0.05, form: str = "paper"
-    ):
+    def __init__(self, k: int, alpha: float = 0.2, temperature: float = 0.05, form: str = "paper"):
         super().__init__()
         self.k = int(above_zero("k", k))
         self.alpha = share("alpha", alpha)

@@ -27,8 +27,8 @@ class PairwiseBCELoss(nn.Module):
     Notes
     -----
     Pseudo-labels come from features, not from probabilities: `same_by_cosine` (NCL's),
-    `same_by_rank` (AutoNovel's, an alternative in NCL's code) or `same_by_share`. The released code changes its
-    inputs in place; here nothing is changed.
+    `same_by_rank` (AutoNovel's, an alternative in NCL's code) or `same_by_share`. The released code
+    changes its inputs in place; here nothing is changed.
 
     *Relations*: contrastive losses move features; this one moves a classifier's assignments.
 

@@ -123,9 +123,7 @@ class GaussianHead(nn.Module):
         return self.mean(active), 1 + 1e-6 + F.elu(self.variance(active))
 
 
-def symmetric_divergence(
-    first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
-) -> Tensor:
+def symmetric_divergence(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Tensor:
     r"""Return :math:`\frac{1}{2}(KL_{ik} + KL_{ki})` of diagonal Gaussians, ``(b, n)``.
 
     Written out, the logarithms cancel and matrix products remain:

@@ -55,7 +55,8 @@ def mixtures(batch: Batch, coarse: Tensor) -> tuple[Batch, Tensor]:
 
     Examples
     --------
-    >>> mixed, labels = mixtures(Batch(torch.tensor([[1.0, 1.0], [2.0, 2.0]])), torch.tensor([3, 1]))
+    >>> batch = Batch(torch.tensor([[1.0, 1.0], [2.0, 2.0]]))
+    >>> mixed, labels = mixtures(batch, torch.tensor([3, 1]))
     >>> mixed.values.tolist(), labels.tolist()
     ([[2.0, 2.0], [1.0, 1.0]], [1, 3])
     """

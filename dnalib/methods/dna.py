@@ -10,7 +10,6 @@ from dnalib.losses import DNALoss
 from dnalib.neighbors import NeighborGraph, build_graph, released_positives
 from dnalib.training import CoarseCrossEntropy, Step, Task, TrainingConfig
 
-
 ALL_KEYS_UP_TO = 200_000
 """Texts up to which every key counts in the denominator; more are sampled."""
 

@@ -31,7 +31,7 @@ ABLATION = {
     "+ supervised": {},
     "+ hard negatives": {"hard_negatives": True},
 }
-"""Rows of the paper's ablation, each with the terms of those above it: options of `NCLObjective`."""
+"""Rows of the paper's ablation, each with the terms of those above: options of `NCLObjective`."""
 
 ASSIGN_BATCH = 256
 KMEANS_SEEDS = 3
@@ -260,7 +260,7 @@ class NovelClassDiscovery:
         }
 
     def known_accuracy(self, encoder: nn.Module, objective: NCLObjective) -> float:
-        """Return how many test rows of known classes the known head classifies right, in percent."""
+        """Return the percentage of known classes' test rows that the known head has right."""
         labels = self.classes.labels(self.dataset.test.fine)
         rows = np.flatnonzero(labels >= 0)
         found = assign(encoder, objective.known_head, self.test.select(torch.from_numpy(rows)))

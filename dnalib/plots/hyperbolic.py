@@ -111,7 +111,9 @@ def poincare_tree(
     palette = category_colors(len(group_names))
     counts = tree.add_up(np.eye(len(group_names))[groups])
     is_pure = (counts > 0).sum(axis=1) == 1
-    colors = [palette[row.argmax()] if pure else GRAY for row, pure in zip(counts, is_pure, strict=True)]
+    colors = [
+        palette[row.argmax()] if pure else GRAY for row, pure in zip(counts, is_pure, strict=True)
+    ]
 
     fig, ax = plt.subplots(figsize=(9.8, 8.2), layout="constrained")
     ax.add_patch(plt.Circle((0, 0), 1, fill=False, edgecolor="#CCCCCC", linewidth=1))

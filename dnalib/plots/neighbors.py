@@ -197,9 +197,7 @@ def filter_view(
     return fig
 
 
-def _draw_around(
-    ax: Axes, similarities: np.ndarray, keep: np.ndarray, right: np.ndarray
-) -> None:
+def _draw_around(ax: Axes, similarities: np.ndarray, keep: np.ndarray, right: np.ndarray) -> None:
     """The query in the middle, neighbors clockwise by rank, nearer the more similar they are."""
     radii = 1 - similarities
     radii = 0.25 + 0.75 * (radii - radii.min()) / max(np.ptp(radii), 1e-9)

@@ -1,6 +1,6 @@
 """Instance spreading on images: its variants and rivals on seen and on unseen categories.
 
-What notebook 07 shows of one dataset, ``python -m dnalib study instances`` measures for all of them.
+What notebook 07 shows of one dataset, ``python -m dnalib study instances`` measures for all.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def measure(dataset: str, seed: int, asked: Sequence[str]) -> Iterator[dict]:
 
 
 def compare(parents: list[np.ndarray], true: np.ndarray, seed: int) -> Iterator[dict]:
-    """Yield a row a rule: its numbers for each parent's features (n, d) against the true ones (P,)."""
+    """Yield a row a rule: its numbers for parents' features (n, d) against the true ones (P,)."""
     numbers: dict[str, np.ndarray] = {}
     extra: dict[str, dict] = {}
     for rule in OURS:

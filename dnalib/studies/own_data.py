@@ -53,7 +53,7 @@ def folder_of(dataset: str, seed: int = 0) -> Path:
 
 
 def execute(dataset: str, seed: int = 0) -> None:
-    """Run the notebook by papermill from its own folder, on its own table for the dataset ``""``."""
+    """Run the notebook by papermill in its own folder, on its own table for the dataset ``""``."""
     folder = folder_of(dataset, seed)
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "papermill", NOTEBOOK.name, str(folder / "executed.ipynb")]

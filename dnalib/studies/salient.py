@@ -310,7 +310,7 @@ def train(
 
 
 def follow(encoder: ConvEncoder, images: np.ndarray) -> None:
-    """Give batch normalization the statistics of ``images``, after it has seen those of two sets."""
+    """Give batch normalization the statistics of ``images``, after it saw those of two sets."""
     store = encoder.prepare(images)
     update_bn([store.batch(rows) for rows in torch.arange(len(store)).split(256)], encoder)
 

@@ -44,9 +44,9 @@ def bounds(
     """Lower bounds of the loss and of its log-partition.
 
     1. ``L >= log |P|``. L is the cross-entropy of the softmax over keys against the uniform law on
-       P, hence at least that law's entropy. Equality needs the softmax to be uniform on P with no mass
-       elsewhere, which no finite tau attains when there are keys outside P. A loss that nears log
-       ``|P|`` has thus nothing left to gain, and losses with different ``|P|`` do not compare
+       P, hence at least that law's entropy. Equality needs the softmax to be uniform on P with no
+       mass elsewhere, which no finite tau attains when there are keys outside P. A loss that nears
+       log ``|P|`` has thus nothing left to gain, and losses with different ``|P|`` do not compare
        directly.
     2. L >= L_in = -log(mean over P of exp(q.h_p / tau)) + log Z, by Jensen's inequality; equality
        if and only if all q.h_p are equal. L asks every positive to be near, L_in only some.

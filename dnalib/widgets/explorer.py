@@ -18,7 +18,7 @@ LISTED = 20
 LETTERS = 110
 HEIGHT = 380
 AWAY = 1.25
-"""Distance of the camera, in the maps' half width: nothing lies outside of a map wider than high."""
+"""Distance of the camera, in the maps' half width: nothing lies outside a map wider than high."""
 
 NO_CATEGORY = "no category"
 
@@ -53,7 +53,8 @@ class EmbeddingExplorer:
     Examples
     --------
     >>> xy = np.zeros((2, 2))
-    >>> explorer = EmbeddingExplorer(xy, xy, [0, 1], ["cat", "dog"], [0, 0], ["pet"], ["miaow", "woof"])
+    >>> texts = ["miaow", "woof"]
+    >>> explorer = EmbeddingExplorer(xy, xy, [0, 1], ["cat", "dog"], [0, 0], ["pet"], texts)
     >>> explorer.listing([1])
       parent category  text
     1    pet      dog  woof

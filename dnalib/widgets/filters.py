@@ -85,7 +85,9 @@ class FilterPlayground:
         most_m = min(20, self.features.shape[1])
         slider = {"continuous_update": True, "layout": ipywidgets.Layout(width="30em")}
         controls = {
-            "query": ipywidgets.IntSlider(query, 0, len(self.fine) - 1, description="query", **slider),
+            "query": ipywidgets.IntSlider(
+                query, 0, len(self.fine) - 1, description="query", **slider
+            ),
             "k": ipywidgets.IntSlider(min(k, self.max_k), 1, self.max_k, description="k", **slider),
             "m": ipywidgets.IntSlider(min(m, most_m), 1, most_m, description="m (rank)", **slider),
             **{

@@ -53,7 +53,9 @@ class LossLab:
 
     def figure(self, angle: float, temperature: float) -> Figure:
         """Draw the circle with the force on the query, and the terms around the circle."""
-        here = {name: value[0] for name, value in self.terms(np.array([angle]), temperature).items()}
+        here = {
+            name: value[0] for name, value in self.terms(np.array([angle]), temperature).items()
+        }
         force = self.force(angle, temperature)
         to_center = self.positives.mean(axis=0) - _on_circle([angle])[0]
         way = "toward" if force @ to_center > 0 else "away from"
@@ -73,8 +75,12 @@ class LossLab:
         """Return the lab for a notebook's last line; a figure alone when headless."""
         wide = ipywidgets.Layout(width="30em")
         controls = {
-            "angle": ipywidgets.FloatSlider(angle, min=-180, max=180, step=1, description="query (°)", layout=wide),
-            "temperature": ipywidgets.FloatLogSlider(temperature, min=-1.5, max=0.5, description="τ", layout=wide),
+            "angle": ipywidgets.FloatSlider(
+                angle, min=-180, max=180, step=1, description="query (°)", layout=wide
+            ),
+            "temperature": ipywidgets.FloatLogSlider(
+                temperature, min=-1.5, max=0.5, description="τ", layout=wide
+            ),
         }
         return live_figure(self.figure, controls)
 

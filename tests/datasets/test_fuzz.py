@@ -65,7 +65,7 @@ def test_any_frame_is_taken_whole_or_refused(frame, fine, test_size):
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(content=st.binary(max_size=60) | st.text("text,coarse\t\n\"1é").map(str.encode))
+@given(content=st.binary(max_size=60) | st.text('text,coarse\t\n"1é').map(str.encode))
 def test_any_file_is_read_or_refused(tmp_path, suffix, content):
     path = tmp_path / f"table{suffix}"
     path.write_bytes(content)

@@ -41,9 +41,7 @@ def reference_features(folder, texts, pooling):
 
 @pytest.mark.parametrize("trainable_layers", [0, 1, 2, 3, "all"])
 def test_features_equal_the_whole_model_wherever_it_is_cut(tiny_bert, trainable_layers):
-    encoder = load_encoder(
-        str(tiny_bert), trainable_layers=trainable_layers, precision="float32"
-    )
+    encoder = load_encoder(str(tiny_bert), trainable_layers=trainable_layers, precision="float32")
     features = encode(encoder, encoder.prepare(TEXTS, progress=False))
     torch.testing.assert_close(features, reference_features(tiny_bert, TEXTS, "mean"))
 

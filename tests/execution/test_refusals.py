@@ -87,7 +87,10 @@ def test_wrong_arguments(two, capsys, arguments, sentence):
         (["--jobs", "0"], "argument --jobs: got '0'; expected a whole number, 1 to 9999"),
         (["--jobs", "1" * 99], f"argument --jobs: got '{'1' * 99}'; expected a whole number, 1"),
         (["--cell-timeout", "-1"], "argument --cell-timeout: got '-1'; expected a number above 0"),
-        (["--notebook-timeout", "nan"], "argument --notebook-timeout: got 'nan'; expected a number above 0"),
+        (
+            ["--notebook-timeout", "nan"],
+            "argument --notebook-timeout: got 'nan'; expected a number above 0",
+        ),
         (["--memory-limit", "0"], "argument --memory-limit: got '0'; expected a number above 0"),
         (["--executor", "dsk"], "argument --executor: invalid choice: 'dsk' (choose from"),
         (["--executor", "dask"], "--executor dask and --scheduler ADDRESS go together; give both"),
@@ -109,7 +112,7 @@ def test_wrong_options(two, capsys, arguments, sentence):
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ('[quick.all]\nsede = 1', r"sets 'sede' in \[quick.all\].*did you mean 'seed'"),
+        ("[quick.all]\nsede = 1", r"sets 'sede' in \[quick.all\].*did you mean 'seed'"),
         ('[quick."03_neighbor_filtering"]\nk = 1', "03_neighbor_filtering has no parameter 'k'"),
         ('[quick."04_gone"]\nseed = 1', "'04_gone' in .quick., which is no notebook"),
         ("[quick]\nseed = 1", "'seed' in .quick., which is no notebook"),
@@ -162,8 +165,10 @@ def test_list_shows_titles_and_parameters(two, capsys):
     two.profiles("[quick]\n[bench.all]\nk = 9")
     assert command.main(["--list", "--profile", "bench"], root=two.root) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].split(maxsplit=1) == ["00", "Title of 00_first  seed=0, k=5 -> 9".replace(
-        "first  ", "first               ")]
+    assert lines[2].split(maxsplit=1) == [
+        "00",
+        "Title of 00_first  seed=0, k=5 -> 9".replace("first  ", "first               "),
+    ]
     assert lines[3].startswith("03   Title of 03_neighbor_filtering  seed=0")
 
 

@@ -1,4 +1,4 @@
-"""Every loss on inputs by the hundreds: finite on what it takes, and no number for what it cannot."""
+"""Every loss on inputs by the hundreds: finite on what it takes, no number for what it cannot."""
 
 import pytest
 import torch

@@ -82,9 +82,7 @@ def test_equals_the_loop_over_the_formula(n, n_proxies, d, neighbors, seed, labe
 def test_triplets_are_an_anchor_a_mutual_neighbor_and_an_other(n, neighbors, seed):
     points = make_points(n, 3, seed)
     similarity = -distance(points, points)
-    near = [
-        set(sorted(range(n), key=lambda j: -row[j])[:neighbors]) for row in similarity.tolist()
-    ]
+    near = [set(sorted(range(n), key=lambda j: -row[j])[:neighbors]) for row in similarity.tolist()]
     mutual = [{j for j in near[i] if i in near[j] and j != i} for i in range(n)]
     triplets = sample_triplets(similarity, neighbors, 4, seeded(seed)).tolist()
     for i, j, k in triplets:

@@ -21,9 +21,7 @@ def naive_loss(first, second, temperature):
     return sum(losses) / len(losses)
 
 
-@given(
-    st.integers(1, 7), st.integers(1, 5), st.integers(0, 9999), st.sampled_from([0.1, 0.5, 1.0])
-)
+@given(st.integers(1, 7), st.integers(1, 5), st.integers(0, 9999), st.sampled_from([0.1, 0.5, 1.0]))
 def test_equals_the_loop_over_the_formula(n, d, seed, temperature):
     first, second = two_views(n, d, seed)
     loss = NTXentLoss(temperature)(first, second)

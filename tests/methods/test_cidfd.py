@@ -128,9 +128,7 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, objective, killed_in
     resumed = make_trainer(objective, checkpoint_path=path)
     history = resumed.fit().drop(columns="seconds")
     pd.testing.assert_frame_equal(history, expected, check_exact=True)
-    assert torch.equal(
-        encode(whole.encoder, whole.store), encode(resumed.encoder, resumed.store)
-    )
+    assert torch.equal(encode(whole.encoder, whole.store), encode(resumed.encoder, resumed.store))
     state, again = whole.objective.state_dict(), resumed.objective.state_dict()
     assert all(torch.equal(state[name], again[name]) for name in state)
 

@@ -1,4 +1,4 @@
-"""Novel class discovery: what is hidden stays hidden, each stage does its one thing, scores hold."""
+"""Novel class discovery: what is hidden stays hidden, each stage does one thing, scores hold."""
 
 from dataclasses import replace
 

@@ -194,8 +194,12 @@ def naive_multi_similarity(vectors, labels):
     total = 0.0
     for i in range(len(labels)):
         others = [j for j in range(len(labels)) if j != i]
-        near = [math.exp(-2 * (cosines[i, j].item() - 0.5)) for j in others if labels[i] == labels[j]]
-        far = [math.exp(50 * (cosines[i, j].item() - 0.5)) for j in others if labels[i] != labels[j]]
+        near = [
+            math.exp(-2 * (cosines[i, j].item() - 0.5)) for j in others if labels[i] == labels[j]
+        ]
+        far = [
+            math.exp(50 * (cosines[i, j].item() - 0.5)) for j in others if labels[i] != labels[j]
+        ]
         total += math.log(1 + sum(near)) / 2 + math.log(1 + sum(far)) / 50
     return total / len(labels)
 

@@ -44,7 +44,8 @@ def test_the_exercises_are_those_of_the_notebook(path):
     notebook = nbformat.read(FOLDER / path.name, as_version=4)
     text = notebook.cells[-1].source
     for number, kind in re.findall(
-        r"## Exercise (\d+) \((\w+)\)", "\n".join(c.source for c in nbformat.read(path, as_version=4).cells)
+        r"## Exercise (\d+) \((\w+)\)",
+        "\n".join(c.source for c in nbformat.read(path, as_version=4).cells),
     ):
         assert f"\n{number}. *{kind.capitalize()}.*" in text
     assert f"](solutions/{path.name})" in text

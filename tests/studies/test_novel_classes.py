@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dnalib import datasets
+from dnalib.encoders import ConvEncoder, VectorEncoder
 from dnalib.studies import novel_classes
 from dnalib.studies.novel_classes import (
     KNOWN,
@@ -17,7 +18,6 @@ from dnalib.studies.novel_classes import (
     begin,
     make_encoder,
 )
-from dnalib.encoders import ConvEncoder, VectorEncoder
 from tests.helpers import make_texts
 from tests.methods.test_novel import make_dataset
 

@@ -48,7 +48,8 @@ def test_rows_are_kept_in_the_order_of_the_study(study, tmp_path):
     assert table[["dataset", "method", "seed"]].to_numpy().tolist() == [
         ["one", "start", 0], ["one", "start", 1], ["one", "short", 0],
         ["one", "a-long-one", 0], ["one", "a-long-one", 1],
-        ["two", "start", 0], ["two", "start", 1], ["two", "a-long-one", 0], ["two", "a-long-one", 1],
+        ["two", "start", 0], ["two", "start", 1],
+        ["two", "a-long-one", 0], ["two", "a-long-one", 1],
     ]  # fmt: skip
     assert table["score"].max() == 10.12
 

@@ -1,4 +1,4 @@
-"""Moving a control changes the figure; without anybody to move it there is a figure all the same."""
+"""Moving a control changes the figure; with nobody to move it there is a figure all the same."""
 
 import re
 
