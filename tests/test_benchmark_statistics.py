@@ -8,6 +8,7 @@ from dnalib.benchmark.labels import read_labels, write_labels
 from dnalib.benchmark.statistics import (
     correctness,
     differences,
+    gains,
     paired_bootstrap,
     score_categories,
     split_spread,
@@ -86,6 +87,21 @@ def test_methods_are_compared_on_the_seeds_they_share():
     assert table["difference"].tolist() == [50, -50]
     assert table["seeds"].tolist() == [1, 1]
     assert table.loc[0, "low"] < 50 < table.loc[0, "high"]
+
+
+def test_each_method_is_compared_with_its_own_baseline():
+    right, wrong = [0, 1, 0, 1], [0, 1, 1, 0]
+
+    def run(predictions):
+        return [{"key": "k", "seed": 0, "predictions": predictions}]
+
+    runs = {"start": run(wrong), "idea": run(right), "idea of idea": run(right)}
+    baselines = {"idea of idea": "idea", "idea": "start", "start": None, "idea of lost": "lost"}
+    table = gains(runs, [0, 1, 0, 1], baselines | {"not run": "start"})
+    assert table[["method", "baseline", "difference"]].to_numpy().tolist() == [
+        ["idea", "start", 50.0],
+        ["idea of idea", "idea", 0.0],
+    ]
 
 
 def test_spread_of_kmeans_and_of_training_are_told_apart():

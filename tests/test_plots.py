@@ -842,6 +842,11 @@ def test_differences_are_drawn_with_their_intervals():
     spans = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
     assert spans == [[2, 6], [-3, 1]]
     assert ax.get_xlabel() == "ACC less that of embeddings (points)"
+    (ax,) = plots.difference_dots(frame.assign(baseline=["coarse-ce", "down"])).axes
+    assert ax.get_yticklabels()[1].get_text() == "star less down"
+    assert ax.get_xlabel() == "ACC less that of its baseline (points)"
+    with pytest.raises(ValueError, match="no column 'baseline'"):
+        plots.difference_dots(frame)
 
 
 def test_stacked_shares_cut_every_bar_at_its_parts():

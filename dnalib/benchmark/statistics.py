@@ -133,15 +133,39 @@ def differences(runs: Mapping[str, Sequence[dict]], fine: ArrayLike, against: st
         Columns method, seeds (how many both have), difference, low, high, p: see `Difference`;
         the largest difference first. A method without a seed in common is left out.
     """
+    pairs = {method: against for method in runs if method != against}
+    return gains(runs, fine, pairs).drop(columns="baseline")
+
+
+def gains(
+    runs: Mapping[str, Sequence[dict]], fine: ArrayLike, baselines: Mapping[str, str | None]
+) -> pd.DataFrame:
+    """Compare every method with a baseline of its own, on the seeds that both have.
+
+    Parameters
+    ----------
+    runs : mapping of str to sequence of dict
+        Name of each method to its runs on one dataset.
+    fine : array_like of int, shape (n,)
+        True categories of the test texts.
+    baselines : mapping of str to str or None
+        Name of each method to the one that it is compared with, such as `Method.baseline`.
+
+    Returns
+    -------
+    DataFrame
+        Columns method, baseline, seeds (how many both have), difference, low, high, p: see
+        `Difference`; the largest difference first. A method is left out that has no baseline, or
+        no seed in common with it.
+    """
     rows = []
-    for method, records in runs.items():
-        pairs = _same_seeds(records, runs[against])
-        if method == against or not pairs:
-            continue
-        one, other = (correctness(side, fine) for side in zip(*pairs, strict=True))
-        found = paired_bootstrap(one, other)
-        rows.append([method, len(pairs), found.mean, found.low, found.high, found.p])
-    columns = ["method", "seeds", "difference", "low", "high", "p"]
+    for method, baseline in baselines.items():
+        pairs = _same_seeds(runs.get(method, ()), runs.get(baseline, ()))
+        if pairs:
+            one, other = (correctness(side, fine) for side in zip(*pairs, strict=True))
+            found = paired_bootstrap(one, other)
+            rows.append([method, baseline, len(pairs), found.mean, found.low, found.high, found.p])
+    columns = ["method", "baseline", "seeds", "difference", "low", "high", "p"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values("difference", ascending=False, ignore_index=True)
 

@@ -39,6 +39,9 @@ class Method:
         ``(task, config) -> Objective``; None trains nothing.
     settings : mapping
         Fields of `TrainingConfig` where the method departs from its defaults.
+    baseline : str or None
+        The method that is left without the idea of this one, to tell what the idea is worth; by
+        default what every method starts from. None has only that itself.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Method:
     source: str
     objective: Callable[[Task, TrainingConfig], Objective] | None
     settings: Mapping[str, object] = field(default_factory=dict)
+    baseline: str | None = "embeddings"
 
     def declares(self, attribute: str) -> bool:
         """Return whether the objective's class sets ``attribute`` of `Objective`: ``pretrains``."""
@@ -61,6 +65,7 @@ METHODS: dict[str, Method] = {
             "Embeddings + k-means",
             "the baseline that every comparison owes its reader",
             objective=None,
+            baseline=None,
         ),
         Method(
             "coarse-ce",
@@ -74,6 +79,7 @@ METHODS: dict[str, Method] = {
             "DNA",
             "An et al., Denoised Neighborhood Aggregation, EMNLP 2023",
             objective=DNAObjective,
+            baseline="coarse-ce",
         ),
         Method(
             "simcse",
@@ -88,6 +94,7 @@ METHODS: dict[str, Method] = {
             "the 'SimCSE + CE' of DNA's tables",
             objective=SimCSECoarseObjective,
             settings={"view": "none", "temperature": 0.05},
+            baseline="coarse-ce",
         ),
         Method(
             "ntxent",
@@ -102,6 +109,7 @@ METHODS: dict[str, Method] = {
             "Ye et al., ISIF, CVPR 2019, its released loss; two views by token dropping, no labels",
             objective=ISIFObjective,
             settings={"temperature": 0.1},
+            baseline="ntxent",
         ),
         Method(
             "idfd",
@@ -116,6 +124,7 @@ METHODS: dict[str, Method] = {
             "a reconstruction of cIDFD, PAKDD 2024, whose losses were not found; see its docstring",
             objective=CoarseCIDFDObjective,
             settings={"temperature": 1.0},
+            baseline="idfd",
         ),
         Method(
             "deepcluster",
@@ -128,6 +137,7 @@ METHODS: dict[str, Method] = {
             "DeepAligned",
             "Zhang et al., Deep Aligned Clustering, AAAI 2021; aligned k-means and coarse labels",
             objective=DeepAlignedObjective,
+            baseline="deepcluster",
         ),
         Method(
             "wscl",
@@ -135,6 +145,7 @@ METHODS: dict[str, Method] = {
             "An et al., Hierarchical Weighted Self-contrastive Learning, EMNLP 2022",
             objective=WSCLObjective,
             settings={"temperature": 0.1, "momentum": 0.9},
+            baseline="simcse-ce",
         ),
         Method(
             "down",
@@ -142,6 +153,7 @@ METHODS: dict[str, Method] = {
             "An et al., Dynamic Order Weighted Network; without its masked-language pretraining",
             objective=DOWNObjective,
             settings={"filters": ()},
+            baseline="dna",
         ),
         Method(
             "star",
@@ -149,6 +161,7 @@ METHODS: dict[str, Method] = {
             "an early release by DOWN's authors, which may differ from the paper",
             objective=STARObjective,
             settings={"filters": ()},
+            baseline="down",
         ),
         Method(
             "dna-ranked",
@@ -156,6 +169,7 @@ METHODS: dict[str, Method] = {
             "a combination of our own: DNA's label and reciprocal filters, DOWN's weights by rank",
             objective=DOWNObjective,
             settings={"filters": ("label", "reciprocal")},
+            baseline="dna",
         ),
         Method(
             "dna-plus",
@@ -163,6 +177,7 @@ METHODS: dict[str, Method] = {
             "a recipe of our own: DNA + ranks, then also centers found inside each coarse class",
             objective=DNAPlusObjective,
             settings={"filters": ("label", "reciprocal"), "epochs": 16},
+            baseline="dna-ranked",
         ),
         Method(
             "ncl",
@@ -170,12 +185,14 @@ METHODS: dict[str, Method] = {
             "Zhong et al., Neighborhood Contrastive Learning, CVPR 2021; coarse labels are known",
             objective=CoarseNCLObjective,
             settings={"temperature": 0.05},
+            baseline="coarse-ce",
         ),
         Method(
             "dna-hier",
             "DNA + HIER",
             "DNA with the regularizer of Kim et al., HIER, CVPR 2023; a combination of our own",
             objective=HierarchicalDNAObjective,
+            baseline="dna",
         ),
         Method(
             "proxy-anchor",
@@ -188,6 +205,7 @@ METHODS: dict[str, Method] = {
             "Proxy-Anchor + HIER",
             "Kim et al., HIER, CVPR 2023, over the coarse labels",
             objective=partial(MetricObjective, base="proxy-anchor"),
+            baseline="proxy-anchor",
         ),
         Method(
             "multi-similarity",
@@ -200,6 +218,7 @@ METHODS: dict[str, Method] = {
             "Multi-Similarity + HIER",
             "Kim et al., HIER, CVPR 2023, over the coarse labels",
             objective=partial(MetricObjective, base="multi-similarity"),
+            baseline="multi-similarity",
         ),
     )
 }

@@ -295,16 +295,21 @@ def stacked_shares(frame: pd.DataFrame, *, xlabel: str, title: str | None = None
 
 
 def difference_dots(
-    frame: pd.DataFrame, *, against: str, score: str = "ACC", title: str | None = None
+    frame: pd.DataFrame,
+    *,
+    against: str | None = None,
+    score: str = "ACC",
+    title: str | None = None,
 ) -> Figure:
-    """Differences from one method, each a dot with its interval; 0 is no difference.
+    """Differences from one method, or each from its own; dots with intervals, 0 is no difference.
 
     Parameters
     ----------
     frame : DataFrame
         Columns ``method``, ``difference``, ``low`` and ``high`` in points; drawn from the top.
-    against : str
-        What the others are compared with.
+    against : str, optional
+        What all are compared with. If not given, the frame has a column ``baseline`` that says it
+        of each.
     score : str, default "ACC"
         Of which score.
     title : str, optional
@@ -319,18 +324,22 @@ def difference_dots(
     ValueError
         If a column is missing.
     """
-    require_columns(frame, ("method", "difference", "low", "high"))
+    columns = ("method", "difference", "low", "high")
+    require_columns(frame, columns if against else (*columns, "baseline"))
+    names, other = frame["method"], against
+    if not against:
+        names, other = names + " less " + frame["baseline"], "its baseline"
     fig, ax = plt.subplots(figsize=(7.5, 1.3 + 0.34 * len(frame)), layout="constrained")
     colors = list(named_colors(list(frame["method"])).values())
     places = np.arange(len(frame))
     ax.axvline(0, color=DARK, linewidth=1)
     ax.hlines(places, frame["low"], frame["high"], colors=colors, linewidth=2.5, alpha=0.5)
     ax.scatter(frame["difference"], places, c=colors, s=55, zorder=3)
-    ax.set_yticks(places, [plain(name) for name in frame["method"]])
+    ax.set_yticks(places, [plain(name) for name in names])
     ax.set_ylim(len(frame) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(True, axis="x")
-    ax.set_xlabel(plain(f"{score} less that of {against} (points)"))
+    ax.set_xlabel(plain(f"{score} less that of {other} (points)"))
     set_title(ax, title)
     return fig
 

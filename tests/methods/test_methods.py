@@ -33,6 +33,15 @@ def test_the_registry_holds_the_field():
     assert len({method.title for method in METHODS.values()}) == len(METHODS)
 
 
+def test_baselines_lead_from_every_method_to_the_embeddings():
+    for method in METHODS.values():
+        chain = [method.name]
+        while (before := METHODS[chain[-1]].baseline) is not None:
+            assert before not in chain
+            chain.append(before)
+        assert chain[-1] == "embeddings"
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_runs_twice_to_the_same_numbers(tiny_bert, method):
     runs = [run(make_texts(40), method, encoder=tiny_bert, seed=3, **SMALL) for _ in range(2)]
