@@ -78,7 +78,7 @@ def precision() -> Iterator[Finding]:
     """Say what encoders compute in here; nothing before torch is installed."""
     if installed("torch") is not None:
         found = arithmetic()
-        slow = "; training takes about four times as long as with a processor that has bfloat16"
+        slow = "; training takes three to four times as long as with a processor that has bfloat16"
         yield True, f"Arithmetic: {found}{slow if found == 'float32' else ''}"
 
 

@@ -37,7 +37,7 @@ def test_every_line_says_ok_or_fail(requirements, capsys, monkeypatch, tmp_path)
         rf"Python {sys.version.split()[0]}",
         rf"numpy {installed('numpy')}",
         r"\d+ cores",
-        r"Arithmetic: (bfloat16|float32; training takes about four times as long)",
+        r"Arithmetic: (bfloat16|float32; training takes three to four times as long)",
         r"Memory: [\d.]+ of [\d.]+ GiB",
         r"GPU: \w+",
         r"Encoder: all-MiniLM-L6-v2, SHA-256 53aa51172d14",
