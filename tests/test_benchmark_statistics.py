@@ -87,6 +87,8 @@ def test_methods_are_compared_on_the_seeds_they_share():
     assert table["difference"].tolist() == [50, -50]
     assert table["seeds"].tolist() == [1, 1]
     assert table.loc[0, "low"] < 50 < table.loc[0, "high"]
+    with pytest.raises(ValueError, match="no run of 'nobody': expected one of base, good"):
+        differences(runs, [0, 1, 0, 1], against="nobody")
 
 
 def test_each_method_is_compared_with_its_own_baseline():

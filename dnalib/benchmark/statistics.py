@@ -132,7 +132,14 @@ def differences(runs: Mapping[str, Sequence[dict]], fine: ArrayLike, against: st
     DataFrame
         Columns method, seeds (how many both have), difference, low, high, p: see `Difference`;
         the largest difference first. A method without a seed in common is left out.
+
+    Raises
+    ------
+    ValueError
+        If there is no run of `against`.
     """
+    if against not in runs:
+        raise ValueError(f"there is no run of {against!r}: expected one of {', '.join(runs)}")
     pairs = {method: against for method in runs if method != against}
     return gains(runs, fine, pairs).drop(columns="baseline")
 
@@ -144,10 +151,8 @@ def gains(
 
     Parameters
     ----------
-    runs : mapping of str to sequence of dict
-        Name of each method to its runs on one dataset.
-    fine : array_like of int, shape (n,)
-        True categories of the test texts.
+    runs, fine
+        As in `differences`.
     baselines : mapping of str to str or None
         Name of each method to the one that it is compared with, such as `Method.baseline`.
 
