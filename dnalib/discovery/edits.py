@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from dnalib.clustering import closeness
 
@@ -68,7 +69,7 @@ def replay_probabilities(
         if isinstance(edit, Merge):
             probabilities[edit.into] = sum(probabilities.pop(old) for old in edit.categories)
         elif isinstance(edit, Cut):
-            shares = softmax(closeness(features, edit.centers) / scale)
+            shares = softmax(closeness(features, edit.centers) / scale, axis=1)
             whole = probabilities.pop(edit.category)
             probabilities |= {p: whole * shares[:, i] for i, p in enumerate(edit.parts)}
     return probabilities
@@ -84,12 +85,6 @@ def replay_parents(edits: Sequence[Edit], parents: dict[int, int]) -> dict[int, 
             parent = parents.pop(edit.category)
             parents |= dict.fromkeys(edit.parts, parent)
     return parents
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the softmax over the last axis."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
 
 
 def to_json(edits: Sequence[Edit]) -> tuple[list[dict], dict[str, np.ndarray]]:

@@ -51,8 +51,8 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         Word pieces of a text that are read. More cost proportionally more time and memory.
     max_rows : int, default 20000
         Distinct texts that are trained on and clustered; of more, as many are drawn, in proportion
-        to the coarse classes, and the others go to the nearest center in their class. It bounds
-        time and memory: training takes both in proportion.
+        to the coarse classes and at least one of each, and the others go to the nearest center in
+        their class. It bounds time and memory: training takes both in proportion.
     n_init : int, default 20
         Starts of k-means.
     seed : int, default 0
@@ -303,8 +303,8 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         rows = self._needs_rows("texts on the border")
         self._check_categories([category])
         inside = np.flatnonzero(self.labels_ == category)
-        confidence = self._confidence(
-            rows.features[inside], self.labels_[inside], rows.coarse[inside]
+        confidence = self._sorter.confidence(
+            rows.features[inside], rows.coarse[inside], self.labels_[inside], self.temperature_
         )
         return rows.without_copies(inside[np.argsort(confidence, kind="stable")])[:n]
 
@@ -372,7 +372,13 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         self._name(self._sorter.ids())
         found = {name: number.estimate for name, number in self.n_fine_.items()}
         n_asked, n_found = asked_and_found(self.n_fine, found)
-        self.notes_ = table_notes(rows, most=self.max_rows, n_asked=n_asked, n_found=n_found)
+        self.notes_ = table_notes(
+            rows,
+            most=self.max_rows,
+            n_learned=len(learned.chosen),
+            n_asked=n_asked,
+            n_found=n_found,
+        )
 
     @property
     def _sorter(self) -> Sorter:
@@ -413,13 +419,9 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         features = features_of(self.encoder_, cleaned, progress=self.progress)
         return features, self._sorter.leaves(features, given, has_text(cleaned))
 
-    def _confidence(
-        self, features: np.ndarray, labels: np.ndarray, given: np.ndarray
-    ) -> np.ndarray:
-        return self._sorter.confidence(features, given, labels, self.temperature_)
-
     def _table(self, features: np.ndarray, labels: np.ndarray, given: np.ndarray) -> pd.DataFrame:
         parents = self._sorter.parent_of()
+        confidence = self._sorter.confidence(features, given, labels, self.temperature_)
         known = [parents.get(c, g) for c, g in zip(labels.tolist(), given.tolist(), strict=True)]
         return pd.DataFrame(
             {
@@ -427,7 +429,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
                 "parent": [self.parent_names_[p] if p >= 0 else "" for p in known],
                 "category": labels,
                 "name": [self.names_.get(c, "") for c in labels.tolist()],
-                "confidence": self._confidence(features, labels, given),
+                "confidence": confidence,
             }
         )
 

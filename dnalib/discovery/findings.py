@@ -7,9 +7,8 @@ import pandas as pd
 
 from dnalib.discovery.counting import as_asked
 from dnalib.discovery.estimator import FineCategoryDiscovery
+from dnalib.plots.categories import SHAKY
 
-SHAKY = 0.6
-"""Stability below which a category is said to be shaky."""
 MIXED = 0.05
 """Separation below which a category is said to be mixed with its neighbors."""
 

@@ -94,6 +94,7 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
         raise ValueError(
             f"method {model.method!r} is unknown: expected '{AUTO}' or one of {', '.join(METHODS)}"
         )
+    TrainingConfig.check_names(model.settings or {})  # `run` would take its own arguments from it
     chosen = choose(rows, model.max_rows, model.seed)
     table = _Table(model, rows, chosen, wanted_numbers(model.n_fine, rows, chosen))
     embeddings = table.train("embeddings").train_features
@@ -104,7 +105,7 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
         trained, numbers = _settle(table, first, numbers)
     is_large = len(chosen) >= TEXTS_A_CATEGORY * _in_all(numbers)
     method = THEN if model.method == AUTO and is_large else first
-    if trained is None or trained.method != method:
+    if trained is None or trained.method != get_method(method).name:
         trained, found = table.train_and_count(method, _in_all(numbers))
         numbers = {parent: found[parent].widened(number) for parent, number in numbers.items()}
     clustering = cluster_within(
@@ -176,7 +177,7 @@ class _Table:
         """Whether no number of categories is left to be found."""
         return isinstance(self.wanted, int) or len(self.wanted) == len(self.rows.parents)
 
-    def train_and_count(self, method: str, n_fine: int) -> tuple[Run, Numbers]:
+    def train_and_count(self, method: str | Method, n_fine: int) -> tuple[Run, Numbers]:
         """Train with what suits the rows and n_fine categories, below the model's own settings."""
         n, given = len(self.chosen), dict(self.model.settings or {})
         recipe = get_method(method)
@@ -191,7 +192,7 @@ class _Table:
         rule = "communities" if recipe.objective is None else "silhouette"
         return trained, self.count(trained.train_features, rule)
 
-    def train(self, method: str, n_fine: int | None = None, **settings) -> Run:
+    def train(self, method: str | Method, n_fine: int | None = None, **settings) -> Run:
         """Run a method on the rows as a dataset of n_fine categories."""
         return run(
             self._as_dataset(n_fine),
@@ -225,7 +226,7 @@ class _Table:
         return CoarseDataset("table", "text", train, one, self.rows.parents, numbered, {})
 
 
-def _settle(table: _Table, method: str, numbers: Numbers) -> tuple[Run, Numbers]:
+def _settle(table: _Table, method: str | Method, numbers: Numbers) -> tuple[Run, Numbers]:
     """Train with the number expected until about as many are found, `ROUNDS` times at most."""
     for _ in range(1 if "k" in (table.model.settings or {}) else ROUNDS):
         expected = _in_all(numbers)

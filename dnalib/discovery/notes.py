@@ -7,14 +7,16 @@ import numpy as np
 from dnalib.discovery.texts import Rows
 
 
-def table_notes(rows: Rows, *, most: int, n_asked: int, n_found: int) -> list[str]:
+def table_notes(rows: Rows, *, most: int, n_learned: int, n_asked: int, n_found: int) -> list[str]:
     """Return what a person should know about the table.
 
     Parameters
     ----------
     rows : Rows
     most : int
-        Rows that are learned from at most.
+        Rows that are learned from at most, but for one of each class.
+    n_learned : int
+        Rows that were learned from.
     n_asked, n_found : int
         Categories that were asked for, 0 if none were, and those that there are of them.
     """
@@ -29,8 +31,8 @@ def table_notes(rows: Rows, *, most: int, n_asked: int, n_found: int) -> list[st
         f"{n_unlabeled} of {n} rows have no coarse label: theirs is predicted.": n_unlabeled,
         f"{n_copies} rows say the same as another one of their class: each text was learned from "
         "once.": n_copies,
-        f"{n_distinct} distinct texts are more than max_rows={most}: that many were learned from, "
-        "the others went to the nearest category of their class.": n_distinct > most,
+        f"{n_distinct} distinct texts are more than max_rows={most}: {n_learned} were learned "
+        "from, the others went to the nearest category of their class.": n_distinct > most,
         f"Coarse classes of a single text: {', '.join(single)}.": single,
         f"{n_asked} categories were asked for but a class never gets more than the encoder can "
         f"tell apart of the texts that were learned from: {n_found} it is.": n_found < n_asked,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from dnalib.clustering import ari, assign_clusters, closeness, cluster_within
-from dnalib.discovery.edits import softmax
 from dnalib.discovery.learning import Learned
 from dnalib.discovery.sorting import Sorter, nearest
 from dnalib.progress import progress_bar
@@ -169,7 +169,7 @@ def temperature(scores: np.ndarray, chosen: np.ndarray, target: float) -> float:
     low, high = 1e-4, 1.0
     for _ in range(30):
         middle = np.sqrt(low * high)
-        held = softmax(scores / middle)[np.arange(len(chosen)), chosen].mean()
+        held = softmax(scores / middle, axis=1)[np.arange(len(chosen)), chosen].mean()
         low, high = (middle, high) if held > target else (low, middle)
     return float(np.sqrt(low * high))
 

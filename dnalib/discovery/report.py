@@ -62,6 +62,7 @@ def write_report(
         tree=_tree(model, table["confidence"].to_numpy()),
         n_categories=len(model.categories()),
         colors=colors,
+        shaky=findings.SHAKY,
         warnings=findings.warnings(model),
         numbers=findings.numbers(model).to_dict("records"),
         suspicious=_shortened(findings.suspicious(model)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from dnalib.clustering import closeness
 from dnalib.discovery.edits import (
@@ -15,7 +16,6 @@ from dnalib.discovery.edits import (
     replay,
     replay_parents,
     replay_probabilities,
-    softmax,
 )
 
 NO_TEXT = -1
@@ -90,7 +90,7 @@ class Sorter:
         self, features: np.ndarray, given: np.ndarray, temperature: float
     ) -> np.ndarray:
         """Return the probability (n, C) of each category that is left, in the order of `ids`."""
-        raw = softmax(self.scores(features, given) / temperature)
+        raw = softmax(self.scores(features, given) / temperature, axis=1)
         by_id = replay_probabilities(self.edits, dict(enumerate(raw.T)), features, temperature)
         return np.stack([by_id[category] for category in self.ids()], axis=1)
 

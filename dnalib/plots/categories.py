@@ -13,11 +13,12 @@ from dnalib.plots.style import DARK, OKABE_ITO, plain, set_figure_title
 MAX_BARS = 400  # of 0.23 inches; Matplotlib draws no picture of more than 65,536 pixels
 MAX_LETTERS = 45  # of a name: more would leave the bars no room
 
+SHAKY = 0.6
+"""Stability below which a category is said to be shaky."""
 
-def category_bars(
-    categories: pd.DataFrame, *, shaky: float = 0.6, title: str | None = None
-) -> Figure:
-    """Draw the size of each category, those of a coarse label together.
+
+def category_bars(categories: pd.DataFrame, *, title: str | None = None) -> Figure:
+    """Draw the size of each category, those of a coarse label together; `SHAKY` ones are hollow.
 
     Parameters
     ----------
@@ -25,8 +26,6 @@ def category_bars(
         Columns ``parent``, ``name``, ``size`` and ``stability``, as
         `dnalib.discovery.FineCategoryDiscovery.categories` returns them. Of more than 400, the
         largest 400 are drawn, and the figure says so.
-    shaky : float, default 0.6
-        Bars of categories with a stability below it are hollow.
     title : str, optional
         The finding.
 
@@ -45,7 +44,7 @@ def category_bars(
         ax.text(0, place, _shown(parent), **bold)
         place += 1
         for entry in inside.rename(columns={"name": "label"}).itertuples():
-            hollow = entry.stability < shaky
+            hollow = entry.stability < SHAKY
             ax.barh(
                 place, entry.size, height=0.72, color="white" if hollow else color, edgecolor=color
             )

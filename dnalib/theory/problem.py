@@ -103,7 +103,7 @@ def make_problem(
     require_positives(keys, positives)
     if self_index is not None:
         self_index = torch.as_tensor(self_index, device=keys.device)
-        _require_self_outside(positives, self_index)
+        _require_self_outside(positives, self_index, len(keys))
     return Problem(queries, keys, positives, positives >= 0, temperature, self_index)
 
 
@@ -148,11 +148,16 @@ def require_positives(keys: Tensor, positives: Tensor) -> None:
         )
 
 
-def _require_self_outside(positives: Tensor, self_index: Tensor) -> None:
+def _require_self_outside(positives: Tensor, self_index: Tensor, n: int) -> None:
     if self_index.shape != (len(positives),):
         raise ValueError(
             f"self_index has shape {tuple(self_index.shape)} for {len(positives)} queries: give "
             "the index of one key per query."
+        )
+    if len(self_index) and not 0 <= int(self_index.min()) <= int(self_index.max()) < n:
+        raise ValueError(
+            f"self_index runs from {int(self_index.min())} to {int(self_index.max())}, but with "
+            f"{n} keys it must lie between 0 and {n - 1}."
         )
     inside = (positives == self_index[:, None]).any(1)
     if inside.any():

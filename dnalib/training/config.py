@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 
@@ -115,6 +115,14 @@ class TrainingConfig:
         self._check("filters", list | tuple, _are_filters, SOME_FILTERS)
         self._check("compat", bool | str, _is_compat, "True, False or 'self'")
         object.__setattr__(self, "filters", tuple(self.filters))
+
+    @classmethod
+    def check_names(cls, settings: Iterable[str]) -> None:
+        """Raise a ValueError for a name that is no setting."""
+        known = cls.__dataclass_fields__
+        for name in settings:
+            if name not in known:
+                raise ValueError(f"setting {name!r} is unknown: expected one of {', '.join(known)}")
 
     def _check(self, name: str, kind, holds: Callable[[object], bool], expected: str) -> None:
         value = getattr(self, name)

@@ -109,9 +109,9 @@ def test_a_label_that_only_blank_rows_have_is_taken_again(make):
 def test_more_rows_than_are_learned_from(make, table):
     texts, coarse = table
     whole = make(4).fit(texts, coarse)
-    part = make(4, max_rows=20).fit(texts, coarse)
+    part = make(4, max_rows=21).fit(texts, coarse)
     assert len(part.labels_) == len(texts) and (part.labels_ >= 0).all()
-    assert "more than max_rows=20" in " ".join(part.notes_)
+    assert "more than max_rows=21: 20 were learned from" in " ".join(part.notes_)
     assert part.labels_.tolist() == part.predict(texts, coarse).tolist()
     assert "max_rows" not in " ".join(whole.notes_)
 

@@ -4,6 +4,7 @@ import pytest
 
 from dnalib.clustering import NumberEstimate
 from dnalib.discovery import learning
+from dnalib.methods import METHODS
 
 
 @pytest.fixture
@@ -49,6 +50,21 @@ def test_a_k_of_the_users_own_is_trained_with_once(make, table, trainings):
     seen = trainings(19, 9)
     make(method="dna", epochs=1, settings={"k": 7}).fit(*table)
     assert seen == [("dna", 7)]
+
+
+def test_a_method_of_ones_own_is_trained_as_often_as_one_of_the_registry(make, table, trainings):
+    seen = trainings(9, 8)
+    make(method=METHODS["dna"], epochs=1).fit(*table)
+    assert [k for _, k in seen] == [10]
+
+
+@pytest.mark.parametrize("settings", [{"trainable_layers": 1}, {"seed": 1}, {"epoch": 2}])
+def test_a_setting_that_is_none_is_refused_before_anything_is_encoded(
+    make, table, trainings, monkeypatch, settings
+):
+    monkeypatch.setattr(learning, "run", None)
+    with pytest.raises(ValueError, match=f"setting '{next(iter(settings))}' is unknown"):
+        make(method="dna", settings=settings).fit(*table)
 
 
 @pytest.mark.parametrize(
