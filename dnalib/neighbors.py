@@ -306,7 +306,9 @@ def recall(graph: NeighborGraph, fine: np.ndarray) -> float:
 
 
 def _same_fine(graph: NeighborGraph, fine: np.ndarray) -> np.ndarray:
-    return label_filter(graph.indices, fine)
+    fine = np.asarray(fine)
+    _check(graph.indices, "fine labels", fine)
+    return fine[graph.indices] == fine[:, None]
 
 
 def released_positives(graph: NeighborGraph, queries: np.ndarray) -> np.ndarray:

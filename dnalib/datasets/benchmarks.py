@@ -106,7 +106,7 @@ def read_tsv(path: Path) -> tuple[list[str], list[str]]:
         When a line holds no tab.
     """
     lines = path.read_text(encoding="utf-8").split("\n")[1:]
-    rows = [line.removesuffix("\r").rpartition("\t") for line in lines if line]
+    rows = [line.rpartition("\t") for line in lines if line]
     for number, (_, tab, _) in enumerate(rows, start=2):
         if not tab:
             raise ValueError(

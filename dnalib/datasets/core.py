@@ -13,7 +13,8 @@ class Split:
     Attributes
     ----------
     inputs : list of str or numpy.ndarray
-        n texts, or images float32 in [0, 1]: (n, h, w) gray, (n, h, w, 3) in color.
+        n texts, images float32 in [0, 1], (n, h, w) gray, (n, h, w, 3) in color,
+        or vectors (n, d).
     coarse : numpy.ndarray
         Coarse label ids, (n,) int64. A method may train on them.
     fine : numpy.ndarray or None
@@ -48,7 +49,7 @@ class CoarseDataset:
     name : str
         What `load` calls it, or the file that it was read from.
     kind : str
-        ``"text"`` or ``"image"``.
+        ``"text"``, ``"image"`` or, of texts that were embedded, ``"vector"``.
     train, test : Split
         Label ids mean the same in both.
     coarse_names : tuple of str

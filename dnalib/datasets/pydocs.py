@@ -31,10 +31,10 @@ from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array
-from tqdm.auto import tqdm
 
 from dnalib.datasets.core import CoarseDataset, Split, encode, stratified_split
 from dnalib.files import atomic_path, cache_dir, sha256
+from dnalib.progress import progress_bar
 
 LARGEST_CATEGORY = 150  # texts; a few modules would otherwise make up most of the dataset
 SMALLEST_CATEGORY = 15
@@ -261,12 +261,15 @@ def build() -> list[Entry]:
 
 def _entries() -> Iterator[Entry]:
     """Yield the objects that have a text worth keeping."""
-    found = [
-        (library, category, name, paragraphs)
-        for library, categories in tqdm(CATEGORIES.items(), "reading docstrings", unit="library")
-        for category, name, docstring in _docstrings(categories)
-        if (paragraphs := _paragraphs(docstring))
-    ]
+    found = []
+    with progress_bar(len(CATEGORIES), "reading docstrings", "package") as bar:
+        for library, categories in CATEGORIES.items():
+            found += [
+                (library, category, name, paragraphs)
+                for category, name, docstring in _docstrings(categories)
+                if (paragraphs := _paragraphs(docstring))
+            ]
+            bar.update()
     counts = Counter(
         _without_name(paragraph, name) for *_, name, paragraphs in found for paragraph in paragraphs
     )

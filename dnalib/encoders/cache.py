@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -18,11 +18,11 @@ LARGEST_BYTES = 2 * 1024**3
 log = logging.getLogger(__name__)
 
 
-def content_key(*parts: str, texts: Iterable[str]) -> str:
-    """Return the SHA-256 of ``parts`` and ``texts``; no two different inputs run together."""
+def content_key(*parts: str | bytes) -> str:
+    """Return the SHA-256 of ``parts``; no two different lists of them run together."""
     digest = hashlib.sha256()
-    for part in (*parts, *texts):
-        encoded = part.encode("utf-8", "surrogatepass")
+    for part in parts:
+        encoded = part if isinstance(part, bytes) else part.encode()
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)
     return digest.hexdigest()

@@ -11,15 +11,12 @@ from torch.nn.functional import normalize
 
 from dnalib.encoders.loading import load_encoder
 from dnalib.encoders.store import Store, length_buckets
-from dnalib.progress import progress_bar
 
 FEATURE_BATCH = 256
 
 
 @torch.no_grad()
-def encode(
-    encoder: nn.Module, store: Store, *, progress: bool = False, part: slice = slice(None)
-) -> Tensor:
+def encode(encoder: nn.Module, store: Store, *, part: slice = slice(None)) -> Tensor:
     """Return unit features ``(n, dim)`` of all inputs in ``store``, in evaluation mode.
 
     Batches hold inputs of similar length, so that hardly anything is spent on padding. With
@@ -28,10 +25,8 @@ def encode(
     was_training = encoder.training
     encoder.eval()
     features = torch.zeros(len(store), encoder.dim)
-    with progress_bar(len(store), "features", "text", show=progress) as bar:
-        for indices in length_buckets(store.lengths, FEATURE_BATCH)[part]:
-            features[indices] = normalize(encoder(store.batch(indices))).cpu()
-            bar.update(len(indices))
+    for indices in length_buckets(store.lengths, FEATURE_BATCH)[part]:
+        features[indices] = normalize(encoder(store.batch(indices))).cpu()
     encoder.train(was_training)
     return features
 

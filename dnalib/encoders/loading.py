@@ -9,6 +9,10 @@ from dnalib.encoders.text import TextEncoder
 from dnalib.files import sha256
 from dnalib.minilm import minilm_folder
 
+MODE = "pooling_mode_"
+POOLING_OF = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+"""Our name of what sentence-transformers calls it."""
+
 
 def load_encoder(
     name: str = "minilm",
@@ -31,7 +35,8 @@ def load_encoder(
     Raises
     ------
     ValueError
-        If the packaged weights are not the official ones.
+        If the packaged weights are not the official ones, or the model pools in a way that
+        `TextEncoder` does not.
     FileNotFoundError
         If there is no such model, or it cannot be reached.
 
@@ -84,4 +89,10 @@ def _pooling_of(source: str) -> str:
     if path is None:
         return "cls"
     config = json.loads(Path(path).read_text())
-    return "mean" if config.get("pooling_mode_mean_tokens") else "cls"
+    chosen = [name for name, is_on in config.items() if name.startswith(MODE) and is_on is True]
+    if len(chosen) != 1 or chosen[0] not in POOLING_OF:
+        raise ValueError(
+            f"encoder {source!r} pools by {', '.join(chosen) or 'nothing'}: expected one of "
+            f"{', '.join(POOLING_OF)}, as its 1_Pooling/config.json may say; take another encoder"
+        )
+    return POOLING_OF[chosen[0]]

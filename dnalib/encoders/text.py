@@ -119,10 +119,10 @@ class TextEncoder(nn.Module):
         if self.trains_embeddings:
             return tokens
         if self.digest:
+            ids, lengths = (part.numpy().tobytes() for part in (tokens.values, tokens.lengths))
             key = content_key(
-                "states", self.digest, str(self.frozen_layers), str(self.max_length),
-                str(self.dtype), texts=texts,
-            )  # fmt: skip
+                "states", self.digest, str(self.frozen_layers), str(self.dtype), ids, lengths
+            )
             states = cached(key, lambda: self._lower_states(tokens, progress))
         else:
             states = self._lower_states(tokens, progress)

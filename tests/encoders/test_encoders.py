@@ -1,5 +1,6 @@
 """Encoders: the cut at a layer, pooling, batching and the disk cache change no number."""
 
+import json
 import subprocess
 import sys
 
@@ -138,6 +139,22 @@ def test_bad_texts_are_one_sentence(tiny_bert, texts, sentence):
         load_encoder(str(tiny_bert)).prepare(texts)
 
 
+@pytest.mark.parametrize(
+    ("modes", "pooling"),
+    [(["mean_tokens"], "mean"), (["cls_token"], "cls"), (["max_tokens"], None),
+     (["mean_tokens", "cls_token"], None), ([], None)],
+)  # fmt: skip
+def test_pooling_is_what_the_model_was_made_with_or_refused(tmp_path, modes, pooling):
+    folder = make_tiny_bert(tmp_path / "bert", pooling="lasttoken")
+    written = {"word_embedding_dimension": 16} | {f"pooling_mode_{mode}": True for mode in modes}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(written))
+    if pooling is None:
+        with pytest.raises(ValueError, match="pools by .*: expected one of"):
+            load_encoder(str(folder))
+    else:
+        assert load_encoder(str(folder)).pooling == pooling
+
+
 # --- the disk cache ---
 
 
@@ -169,8 +186,8 @@ def test_an_unwritable_cache_does_not_stop_the_work(tmp_path, monkeypatch, caplo
 
 
 def test_different_inputs_never_share_a_key():
-    assert content_key("a", texts=["b", "c"]) != content_key("a", texts=["bc"])
-    assert content_key("a", texts=["b"]) != content_key("ab", texts=[])
+    assert content_key("a", "b", "c") != content_key("a", "bc") != content_key("ab", "c")
+    assert content_key("a") == content_key(b"a")
 
 
 def test_prepared_states_come_back_from_disk(tiny_bert, monkeypatch):
@@ -178,6 +195,15 @@ def test_prepared_states_come_back_from_disk(tiny_bert, monkeypatch):
     second = load_encoder(str(tiny_bert))
     monkeypatch.setattr(second, "_lower_states", None)
     assert torch.equal(second.prepare(TEXTS, progress=False).values, first.values)
+
+
+def test_another_tokenizer_over_the_same_weights_has_states_of_its_own(tiny_bert, monkeypatch):
+    load_encoder(str(tiny_bert)).prepare(TEXTS, progress=False)
+    other = load_encoder(str(tiny_bert))
+    cut = other.tokenize([text[:2] for text in TEXTS])
+    monkeypatch.setattr(other, "tokenize", lambda texts: cut)
+    store = other.prepare(TEXTS, progress=False)
+    assert len(store.values) == store.lengths.sum() == len(cut.values)
 
 
 # --- given vectors ---
