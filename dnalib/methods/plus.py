@@ -41,6 +41,11 @@ class DNAPlusObjective(DOWNObjective):
     def __init__(self, task: Task, config: TrainingConfig):
         super().__init__(task, config)
         self.n_clusters = task.require_clusters()
+        if self.n_clusters < task.n_coarse:
+            raise ValueError(
+                f"n_clusters is {self.n_clusters} for {task.n_coarse} coarse classes: expected at "
+                "least one category in each, for centers are found inside them"
+            )
         self.seed = task.seed
         self._centers: Tensor | None = None
         self._own: Tensor | None = None

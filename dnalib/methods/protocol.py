@@ -111,7 +111,8 @@ def run(
     Raises
     ------
     ValueError
-        If the method or a setting is unknown, or the data has one coarse label only.
+        If the method or a setting is unknown, or the data has one coarse label only or fewer test
+        rows than fine categories.
 
     Examples
     --------
@@ -125,6 +126,11 @@ def run(
         raise ValueError(
             f"dataset {dataset.name!r} has {dataset.n_coarse} coarse label: expected at least 2; "
             "with one, there is nothing coarse to learn from"
+        )
+    if dataset.test.fine is not None and dataset.n_fine > len(dataset.test):
+        raise ValueError(
+            f"the test split of {dataset.name!r} has {len(dataset.test)} rows for {dataset.n_fine} "
+            "fine categories: expected at least one of each; hold out more"
         )
     started = time.perf_counter()
     model = make_encoder(dataset, encoder, trainable_layers, max_length, seed)
@@ -183,10 +189,7 @@ def number_of_categories(dataset: CoarseDataset) -> int:
 
 def resolve_config(method: Method, dataset: CoarseDataset, settings: dict) -> TrainingConfig:
     """Return the method's settings with the caller's over them and ``k`` made a number."""
-    known = TrainingConfig.__dataclass_fields__
-    for name in settings:
-        if name not in known:
-            raise ValueError(f"setting {name!r} is unknown: expected one of {', '.join(known)}")
+    TrainingConfig.check_names(settings)
     config = TrainingConfig(**{**method.settings, **settings})
     if config.pretrain_epochs and not method.declares("pretrains"):
         raise ValueError(

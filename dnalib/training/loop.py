@@ -46,7 +46,7 @@ class Trainer:
     Parameters
     ----------
     encoder : nn.Module
-        A `TextEncoder` or `VectorEncoder`.
+        A `TextEncoder`, `VectorEncoder` or `ConvEncoder`.
     store : Store
         The training inputs as the encoder prepared them.
     coarse : ndarray (n,) int64
@@ -135,6 +135,8 @@ class Trainer:
             self._mine(epoch)
         if self.graph is not None:
             row["kept_share"] = self.graph.kept_share
+            if self.graph.search_recall < 1:
+                row["search_recall"] = self.graph.search_recall
         self.encoder.train()
         self.objective.train()
         sums: dict[str, float] = defaultdict(float)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from dnalib import search
 from dnalib.datasets import CoarseDataset, Split
 from dnalib.losses import DNALoss
 from dnalib.methods import METHODS, get_method, resolve_config, run
@@ -55,6 +56,18 @@ def test_a_recipe_may_be_run_without_being_registered(tiny_bert):
     result = run(make_texts(40), own, encoder=tiny_bert, **SMALL)
     assert result.method == "own" and "own" not in METHODS
     assert (result.config.view, result.config.temperature) == ("drop", 0.2)
+
+
+@pytest.mark.parametrize("exact_up_to", [1000, 10])
+def test_history_says_how_many_neighbors_a_faster_search_found(tiny_bert, monkeypatch, exact_up_to):
+    def faster(features, k, seed):
+        return replace(search.exact(features, k), recall=0.9)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(search, "EXACT_UP_TO", exact_up_to)
+    monkeypatch.setattr(search, "approximate", faster)
+    history = run(make_texts(40), "dna", encoder=tiny_bert, **SMALL).history
+    assert ("search_recall" in history) == (exact_up_to == 10)
 
 
 def test_dna_history_has_what_one_plots(tiny_bert):
@@ -179,6 +192,13 @@ def test_k_is_the_mean_size_of_a_fine_category_unless_given():
 def test_bad_settings_are_one_sentence(method, settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         run(make_texts(40), method, **settings)
+
+
+def test_fewer_test_rows_than_categories_are_refused_before_training():
+    data = make_texts(40)
+    few = replace(data, test=Split(data.test.inputs[:3], data.test.coarse[:3], data.test.fine[:3]))
+    with pytest.raises(ValueError, match="3 rows for 4 fine categories"):
+        run(few, "dna")
 
 
 def test_one_coarse_label_is_refused():

@@ -35,6 +35,11 @@ def step_after(objective, epoch):
     return Step(BATCH, queries, bank[BATCH], queries, coarse, bank, graph)
 
 
+def test_fewer_categories_than_coarse_classes_are_refused_at_once():
+    with pytest.raises(ValueError, match="n_clusters is 2 for 3 coarse classes"):
+        DNAPlusObjective(Task(6, 3, 20, n_clusters=2), TrainingConfig())
+
+
 @pytest.mark.parametrize(("epoch", "base"), [(0, 150), (1, 10)])
 def test_kept_neighbors_count_by_their_place_in_the_whole_list(epoch, base):
     objective = make_objective(DNAPlusObjective, "dna-plus")
