@@ -8,7 +8,6 @@ does. ``--epochs 1`` trains that much only: the other stages cost the same.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from collections import defaultdict
@@ -29,6 +28,7 @@ from dnalib.discovery import (
     learning,
 )
 from dnalib.discovery.features import features_of
+from dnalib.environment import peak_gib
 
 STAGES = {
     "clean and look for copies": (estimator, "prepare"),
@@ -153,11 +153,6 @@ def prediction(model: FineCategoryDiscovery, texts: list[str]) -> pd.DataFrame:
         rows[name] = n / costs[name]
     columns = ["texts a second", f"texts a CPU second ({torch.get_num_threads()} threads)"]
     return pd.DataFrame(rows, index=columns).T
-
-
-def peak_gib() -> float:
-    """Return the most memory that this process held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 if __name__ == "__main__":

@@ -1,9 +1,20 @@
 """The commands: ``python -m dnalib check``, ``benchmark``, ``study``, ``refresh``, ``book``, …"""
 
+import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("check", "benchmark", "study", "reproduce", "refresh", "book", "slides", "students")
+MODULES = {
+    "benchmark": "dnalib.benchmark",
+    "study": "dnalib.studies",
+    "reproduce": "dnalib.reproduce",
+    "refresh": "dnalib.execution.refresh",
+    "book": "dnalib.book",
+    "slides": "dnalib.execution.slides",
+    "students": "dnalib.execution.students",
+}
+"""Where each command's ``main`` is."""
+COMMANDS = ("check", *MODULES)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -14,34 +25,8 @@ def main(arguments: Sequence[str]) -> int:
         from dnalib.check import check
 
         return check()
-    if command == "benchmark":
-        from dnalib.benchmark import main as benchmark
-
-        return benchmark(rest)
-    if command == "study":
-        from dnalib.studies import main as study
-
-        return study(rest)
-    if command == "reproduce":
-        from dnalib.reproduce import main as reproduce
-
-        return reproduce(rest)
-    if command == "refresh":
-        from dnalib.execution.refresh import main as refresh
-
-        return refresh(rest)
-    if command == "book":
-        from dnalib.book import main as book
-
-        return book(rest)
-    if command == "slides":
-        from dnalib.execution.slides import main as slides
-
-        return slides(rest)
-    if command == "students":
-        from dnalib.execution.students import main as students
-
-        return students(rest)
+    if command in MODULES:
+        return importlib.import_module(MODULES[command]).main(rest)
     given = " ".join(arguments)
     what = f"Unknown command {given!r}" if given else "No command given"
     print(f"{what}; use: python -m dnalib {' | '.join(COMMANDS)}", file=sys.stderr)

@@ -50,6 +50,14 @@ def library_digest() -> str:
     return digest.hexdigest()
 
 
+def peak_gib() -> float:
+    """Return the most memory in GiB that this process has held."""
+    import resource  # not above: Windows has none
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)
+
+
 def cores() -> int:
     """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

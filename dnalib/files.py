@@ -1,11 +1,18 @@
 """Where files are kept, and how they are written and checked."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from filelock import FileLock
 
 
 def cache_dir() -> Path:
@@ -58,6 +65,23 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         path = Path(folder) / target.name
         yield path
         os.replace(path, target)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def lock_of(path: Path) -> FileLock:
+    """Return the lock to hold while a file is read and written anew; its folder is made.
+
+    It is a file beside it, named like it with a dot before and ``.lock`` behind.
+    """
+    from filelock import FileLock  # not above: see `cache_dir`
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_name(f".{path.name}.lock"))
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnalib.running.arguments import REFUSED, Parser, count
+from dnalib.running.arguments import Parser, complain, count
 from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
 from dnalib.studies.command import STUDIES
 
+PROGRAM = "reproduce"
+FAILED = 1
 PLAN = Path("results/plan.toml")
 README = Path("README.md")
 PATIENCE_SECONDS = 2
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         the command line or the folder was refused, 130 after Ctrl-C and 143 after SIGTERM.
     """
     parser = Parser(
-        prog="reproduce",
+        prog=PROGRAM,
         usage="python -m dnalib reproduce [--jobs N]",
         description="Run what results/ lacks (the grid of results/plan.toml, then every study), "
         "the notebooks, and make README's tables from it. Stopped, it goes on where it was.",
@@ -40,7 +42,9 @@ def main(arguments: Sequence[str]) -> int:
     jobs = parser.parse_args(arguments).jobs
     for path in (PLAN, README):
         if not path.exists():
-            return _say(f"there is no {path} here; run it in a clone of the repository", REFUSED)
+            return complain(
+                PROGRAM, f"there is no {path} here; run it in a clone of the repository"
+            )
     try:
         with one_interrupt():
             failed = [step for step in steps(jobs) if _run(step)]
@@ -48,7 +52,9 @@ def main(arguments: Sequence[str]) -> int:
         return TERMINATED
     except KeyboardInterrupt:
         return INTERRUPTED
-    return _say(f"failed: {', '.join(failed)}; what they said is above", 1) if failed else 0
+    if failed:
+        return complain(PROGRAM, f"failed: {', '.join(failed)}; what they said is above", FAILED)
+    return 0
 
 
 def steps(jobs: int) -> list[str]:
@@ -75,8 +81,3 @@ def _run(step: str) -> int:
             process.send_signal(signal.SIGINT)  # at a SIGTERM a study would not clean up
         process.wait()
         raise
-
-
-def _say(sentence: str, code: int) -> int:
-    print(f"reproduce: {sentence}", file=sys.stderr)
-    return code

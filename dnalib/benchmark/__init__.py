@@ -6,10 +6,11 @@ part of the key: a changed method is not run again. A grid that was killed goes 
 
 From the ground up: `readings` clusters a run's features, `cells` is one run and its record,
 `isolation` runs it in a `child` process within limits, `cluster` does so on the workers of a dask
-cluster, `store` keeps the records, `progress` tells how long the rest will take, `grid` runs the
-cells that the store does not hold, `plan` reads a file that names them, `summary` makes the table
-of means, `neighborhoods` measures the filters on untrained features, `tables` shows both as README
-does, and `command` is what ``python -m dnalib benchmark`` calls.
+cluster, `store` keeps the records and `labels` those of the test texts, `progress` tells how long
+the rest will take, `grid` runs the cells that the store does not hold, `plan` reads a file that
+names them, `paper` has the paper's settings, `summary` makes the table of means and `statistics`
+tells differences from luck, `neighborhoods` measures the filters on untrained features, `tables`
+shows both as README does, and `command` is what ``python -m dnalib benchmark`` calls.
 """
 
 from dnalib.benchmark.cells import SCORES, Cell, key_of, measure_cell

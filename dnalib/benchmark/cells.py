@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -79,7 +78,7 @@ def measure_cell(cell: Cell, settings: dict) -> dict:
     cost = {
         "seconds": round(result.seconds, 1),
         "cpu_seconds": round(time.process_time() - cpu, 1),
-        "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "peak_gib": round(environment.peak_gib(), 2),
     }
     return {
         **asdict(cell),

@@ -6,7 +6,6 @@ import argparse
 import functools
 import math
 import re
-import sys
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -14,7 +13,6 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 
 from dnalib import datasets, environment
 from dnalib.benchmark.cells import Cell
@@ -35,17 +33,15 @@ from dnalib.benchmark.tables import (
     read_published,
     refresh,
     results_markdown,
-    write_table,
 )
-from dnalib.files import atomic_path
+from dnalib.files import atomic_path, lock_of, write_table
 from dnalib.methods import get_method
 from dnalib.running.arguments import (
-    REFUSED,
     Parser,
     add_running_options,
     assignments,
+    complain,
     count,
-    one_line,
     positive,
     say,
 )
@@ -57,6 +53,7 @@ RESULTS = Path("results")
 DEFAULT_ENCODER = "minilm"
 FAILED, CANNOT_WRITE = 1, 8  # as those of run_all.py
 USAGE = "python -m dnalib benchmark [options]"
+PROGRAM = "benchmark"
 WHAT_IS_RUN = ("datasets", "methods", "seeds", "encoder", "paper", "epochs", "settings")
 DESCRIPTION = (
     "Run the grid of dataset, method and seed: what is missing is run, every result is kept in "
@@ -79,22 +76,18 @@ def main(arguments: Sequence[str]) -> int:
         with one_interrupt():
             return _refresh(asked) if asked.tables else _run(asked)
     except (ValueError, FileNotFoundError) as error:
-        return _say(str(error), REFUSED)
+        return complain(PROGRAM, error)
     except OSError as error:  # what was done before stays done
-        return _say(f"stopped early, {error}; start it again to go on", CANNOT_WRITE)
+        problem = f"stopped early, {error}; start it again to go on"
+        return complain(PROGRAM, problem, CANNOT_WRITE)
     except Terminated:
         return TERMINATED
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _say(sentence: str, code: int) -> int:
-    print(f"benchmark: {one_line(sentence)}", file=sys.stderr)
-    return code
-
-
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(prog="benchmark", usage=USAGE, description=DESCRIPTION, allow_abbrev=False)
+    parser = Parser(prog=PROGRAM, usage=USAGE, description=DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
     add("--datasets", nargs="+", default=["pydocs"])
     add("--methods", nargs="+", default=["embeddings", "coarse-ce", "dna"])
@@ -161,12 +154,15 @@ def _run(asked: argparse.Namespace) -> int:
                     say(f"grid {number} of {len(grids)}: {grid}")
                 failed = run_entries(entries, store, measure=measure, jobs=jobs, stop=stop)
                 failures |= {f"{cell}{grid.changes}": failure for cell, failure in failed.items()}
+        except ValueError as error:  # a store that was damaged meanwhile; cells have been run
+            return complain(PROGRAM, f"stopped early: {error}", FAILED)
         finally:
             code = _report(failures, asked.results)
     try:
         _show(grids, asked.results)
     except (ValueError, FileNotFoundError) as error:  # no refusal: cells have been run
-        return _say(f"the runs are stored, their tables could not be made: {error}", FAILED)
+        problem = f"the runs are stored, their tables could not be made: {error}"
+        return complain(PROGRAM, problem, FAILED)
     return code
 
 
@@ -225,7 +221,7 @@ def _report(failures: dict[str, CellFailed], results: Path) -> int:
             with atomic_path(log) as path:
                 path.write_text(failure.log, "utf-8")
         where = f" (all it printed: {log})" if failure.log else ""
-        _say(f"{cell}: {failure.sentence}{where}", FAILED)
+        complain(PROGRAM, f"{cell}: {failure.sentence}{where}", FAILED)
     return FAILED if failures else 0
 
 
@@ -240,8 +236,7 @@ def _lengths(cells: Iterable[Cell]) -> dict[str, int]:
 def _update_neighbors(lengths: dict[str, int], path: Path) -> None:
     """Measure the neighbors of the named datasets; what is known of others stays.
 
-    A file beside it, named like it with a dot before and ``.lock`` behind, is held while the table
-    is written, and not while the neighbors are measured.
+    The table is locked while it is written, and not while the neighbors are measured.
     """
     loaded = [datasets.load(name) for name in lengths]
     measured = [
@@ -249,8 +244,7 @@ def _update_neighbors(lengths: dict[str, int], path: Path) -> None:
         for dataset, length in zip(loaded, lengths.values(), strict=True)
         if dataset.kind == "text"
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with lock_of(path):
         known = [pd.read_csv(path)] if path.exists() else []
         others = [table[~table["dataset"].isin(list(lengths))] for table in known]
         if others or measured:

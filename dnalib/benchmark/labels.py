@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from dnalib.datasets import CoarseDataset
-from dnalib.files import atomic_path
+from dnalib.files import atomic_path, lock_of
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,8 @@ class TestLabels:
 
 
 def write_labels(dataset: CoarseDataset, path: Path) -> None:
-    """Put the labels of the dataset's test split into the file; those of others stay.
-
-    A file beside it, named like it with a dot before and ``.lock`` behind, is held meanwhile.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    """Put the labels of the dataset's test split into the file; those of others stay."""
+    with lock_of(path):
         _write_labels(dataset, path)
 
 

@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 
-from filelock import FileLock
+from dnalib.files import lock_of
 
 
 class ResultStore:
@@ -19,13 +19,11 @@ class ResultStore:
     Parameters
     ----------
     path : path
-        The file; made at the first result. A file beside it, named like it with a dot before and
-        ``.lock`` behind, is held while a line is written.
+        The file; made at the first result.
     """
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
-        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
 
     def records(self) -> list[dict]:
         """Return all results, oldest first; a last line cut off by a kill is left out.
@@ -68,8 +66,7 @@ class ResultStore:
         bool
             False when another writer was first: the store then stays as it is.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock:
+        with lock_of(self.path):
             if record["key"] in self.keys():
                 return False
             with open(self.path, "ab+") as file:

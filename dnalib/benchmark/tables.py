@@ -106,12 +106,6 @@ def read_published(path: Path = PUBLISHED) -> pd.DataFrame:
     return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV, whole or not at all."""
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False)
-
-
 def refresh(document: Path, tables: dict[str, str]) -> None:
     """Put `tables` into a Markdown document, each between the two comments that name it.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dnalib.book.build import build
-from dnalib.running.arguments import refused
+from dnalib.running.arguments import complain
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,6 +21,6 @@ def main(arguments: Sequence[str]) -> int:
     try:
         warnings = build(Path.cwd(), asked.output)
     except (ValueError, OSError, ModuleNotFoundError) as error:
-        return refused("book", error)
+        return complain("book", error)
     print(f"Book: {asked.output / 'index.html'} ({warnings} warnings)")
     return 1 if warnings else 0

@@ -7,4 +7,6 @@ what its results depend on, `manifest` remembers what is done, `lock` keeps a se
 how that ended, `supervisor` starts and watches it, `plan` is what was asked for, `report`, `junit`
 and `verify` tell people and machines, `remote` has the workers of a cluster run the notebooks,
 `batch` runs a plan, `options` reads the command line, and `command` is what ``run_all.py`` calls.
+Beside it `refresh` renews what the repository shows of the notebooks, their outputs (`keeping`) and
+times (`readings`), and `slides` and `students` make other forms of them.
 """

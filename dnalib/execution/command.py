@@ -23,7 +23,7 @@ from dnalib.execution.parameters import InvalidParameters
 from dnalib.execution.plan import Plan
 from dnalib.execution.remote import Here, Remote
 from dnalib.files import atomic_path
-from dnalib.running.arguments import REFUSED, one_line, say
+from dnalib.running.arguments import complain, say
 from dnalib.running.cluster import Cluster
 from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
 
@@ -51,11 +51,11 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         with one_interrupt():
             return _action(asked)(asked, root)
     except _Refused as error:
-        return _say(str(error), REFUSED)
+        return complain("run_all.py", error)
     except lock.Locked as error:
-        return _say(str(error), LOCKED)
+        return complain("run_all.py", error, LOCKED)
     except OSError as error:  # what was done before stays done
-        return _say(f"stopped early, {error}.", EXIT_CODES[Outcome.CANNOT_WRITE])
+        return complain("run_all.py", f"stopped early, {error}.", EXIT_CODES[Outcome.CANNOT_WRITE])
     except Terminated:
         return TERMINATED
     except KeyboardInterrupt:
@@ -68,11 +68,6 @@ def _action(asked: argparse.Namespace) -> Callable[[argparse.Namespace, Path], i
     if asked.dry_run:
         return _dry_run
     return _verify if asked.verify else _run
-
-
-def _say(sentence: str, code: int) -> int:
-    print(f"run_all.py: {one_line(sentence)}", file=sys.stderr)
-    return code
 
 
 class _Refused(Exception):

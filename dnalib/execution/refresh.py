@@ -10,7 +10,7 @@ from dnalib.execution import command
 from dnalib.execution.keeping import keep_outputs
 from dnalib.execution.notebooks import discover
 from dnalib.execution.readings import check_rows, keep_readings, show_times
-from dnalib.running.arguments import refused
+from dnalib.running.arguments import complain
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return refresh(Path.cwd())
     except (ValueError, OSError) as error:
-        return refused("refresh", error)
+        return complain("refresh", error)
 
 
 def refresh(root: Path) -> int:

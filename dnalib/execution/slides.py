@@ -22,7 +22,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from dnalib.execution.html import OfflineMarkdown
 from dnalib.execution.notebooks import Notebook, discover
 from dnalib.files import atomic_path
-from dnalib.running.arguments import refused
+from dnalib.running.arguments import complain
 
 REVEAL = "reveal.js"
 REVEAL_PACKAGE = "sphinx_revealjs"
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         written = write_slides(Path("notebooks"), Path("outputs/quick/executed"), asked.output)
     except (ValueError, OSError, ModuleNotFoundError) as error:
-        return refused("slides", error)
+        return complain("slides", error)
     for path in written:
         print(f"Slides: {path}")
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 
 from dnalib.files import atomic_path
-from dnalib.running.arguments import refused
+from dnalib.running.arguments import complain
 
 SOLUTION = "solution"
 PLACES = {"code": "# Your code here.", "markdown": "*Your answer.*"}
@@ -61,6 +61,6 @@ def main(arguments: Sequence[str]) -> int:
     try:
         copies = make_copies(Path("notebooks/solutions"), asked.output)
     except (ValueError, OSError) as error:
-        return refused("students", error)
+        return complain("students", error)
     print(f"{len(copies)} notebooks in {asked.output}")
     return 0

@@ -65,10 +65,10 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
-def refused(program: str, error: Exception) -> int:
-    """Say in one sentence why a program stops; return its exit code."""
-    print(f"{program}: {one_line(str(error))}", file=sys.stderr)
-    return REFUSED
+def complain(program: str, problem: str | Exception, code: int = REFUSED) -> int:
+    """Say in one sentence what is wrong; return the exit code."""
+    print(f"{program}: {one_line(str(problem))}", file=sys.stderr)
+    return code
 
 
 def one_line(text: str) -> str:

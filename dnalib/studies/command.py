@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     add = parser.add_argument
     add("--datasets", nargs="+", choices=study.datasets, default=study.datasets)
     add("--methods", nargs="+", choices=study.methods, default=study.methods)
-    add("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    add("--seeds", nargs="+", type=int, default=study.seeds)
     add(
         "--results",
         type=Path,

@@ -128,4 +128,5 @@ STUDY = Study(
     tuple(f"{kind}, {rule}" for kind in FEATURES for rule in RULES),
     measure,
     main=("true", "estimate", "mean_abs_log2"),
+    seeds=(0,),
 )

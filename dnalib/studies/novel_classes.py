@@ -85,11 +85,11 @@ class Recipe:
             replace(split, inputs=_embed(split.inputs, self.max_length))
             for split in (data.train, data.test)
         )
-        return replace(data, train=train, test=test)
+        return replace(data, kind="vector", train=train, test=test)
 
     def split(self, data: CoarseDataset, seed: int) -> ClassSplit:
         """Return the known and the novel classes: of images as in NCL, of texts by the seed."""
-        return halve_classes(data.n_fine, seed if data.kind == "text" else None)
+        return halve_classes(data.n_fine, None if data.kind == "image" else seed)
 
     def config(self, epochs: int) -> TrainingConfig:
         """Return the settings of a stage of that many epochs."""

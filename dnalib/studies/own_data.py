@@ -86,4 +86,5 @@ STUDY = Study(
     METHODS,
     measure,
     main=("acc", "ari", "nmi", "categories"),
+    seeds=(0,),
 )

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 
-from dnalib.benchmark.tables import write_table
+from dnalib.files import lock_of, write_table
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 KEY = ("dataset", "method", "seed")
@@ -35,6 +34,10 @@ class Study:
         such as a digest of settings.
     main : tuple of str
         Scores to print of each row as it is measured.
+    seeds : tuple of int, default (0, 1, 2)
+        Those that the repository's table has.
+    offers : callable, optional
+        ``(dataset, method) -> bool``: whether there is such a row; by default there are all.
     """
 
     file: str
@@ -43,6 +46,8 @@ class Study:
     measure: Callable[[str, int, Sequence[str]], Iterable[Row]]
     stamp: Callable[[str], Row] = lambda dataset: {}
     main: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    offers: Callable[[str, str], bool] = lambda dataset, method: True
 
     @property
     def path(self) -> Path:
@@ -77,7 +82,11 @@ class Study:
         for dataset in datasets:
             for seed in seeds:
                 stamp = {"dataset": dataset, "seed": seed, **self.stamp(dataset)}
-                missing = [m for m in methods if not self._holds(path, stamp | {"method": m})]
+                missing = [
+                    m
+                    for m in methods
+                    if self.offers(dataset, m) and not self._holds(path, stamp | {"method": m})
+                ]
                 for row in self.measure(dataset, seed, missing) if missing else ():
                     row = stamp | dict(row)
                     self._keep(path, row)
@@ -91,8 +100,7 @@ class Study:
 
     def _keep(self, path: Path, row: Row) -> None:
         """Put a row into the table, in place of the one that it measures anew."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        with lock_of(path):
             known = self.read(path)
             table = pd.DataFrame([*known.to_dict("records"), row]).round(2)
             table = table.drop_duplicates(list(KEY), keep="last").sort_values(

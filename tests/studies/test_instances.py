@@ -57,13 +57,14 @@ def test_variants_differ_in_what_they_say(parts):
     assert len(set(features.values())) == len(features) == len(VARIANTS) - 1
 
 
-def test_the_study_measures_the_variants_that_make_sense(parts, monkeypatch):
+def test_the_study_measures_the_variants_that_make_sense(parts, monkeypatch, tmp_path):
     monkeypatch.setattr(instances, "prepare", lambda name: parts)
     monkeypatch.setitem(instances.SETTINGS, "digits", Setting(("8", "9"), 80, 1))
-    rows = list(instances.STUDY.measure("digits", 0, ["pixels", "no-color"]))
+    rows = list(instances.STUDY.run(["digits"], ["pixels", "no-color"], [0], tmp_path / "x.csv"))
     assert [(row["method"], row["epochs"], row["n_train"]) for row in rows] == [
         ("pixels", 1, len(parts[0].train))
     ]
+    assert instances.STUDY.offers("cifar10", "no-color")
 
 
 def test_similarities_of_pairs_are_those_of_a_naive_loop(parts):

@@ -1,5 +1,7 @@
 """What a study keeps: every row at once, in order, and nothing twice."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -54,6 +56,12 @@ def test_rows_are_kept_in_the_order_of_the_study(study, tmp_path):
     assert table["score"].max() == 10.12
 
 
+def test_what_a_dataset_does_not_offer_is_not_asked_for(study, measured, tmp_path):
+    study = replace(study, offers=lambda dataset, method: dataset == "one" or method != "short")
+    list(study.run(["one", "two"], ["short", "a-long-one"], [0], tmp_path / "x.csv"))
+    assert measured.asked == [("one", 0, ("short", "a-long-one")), ("two", 0, ("a-long-one",))]
+
+
 def test_what_is_there_is_not_measured_again(study, measured, tmp_path):
     path = tmp_path / "x.csv"
     rows = list(study.run(["one"], ["short"], [0], path))
@@ -100,3 +108,11 @@ def test_every_study_has_its_table_in_the_repository(name):
     assert len(table) and set(table["dataset"]) <= set(study.datasets)
     assert not table.duplicated(["dataset", "method", "seed"]).any()
     assert pd.api.types.is_integer_dtype(table["seed"])
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_no_study_of_the_repository_lacks_a_row(name):
+    asked = []
+    study = replace(load_study(name), measure=lambda *missing: asked.append(missing) or ())
+    assert not list(study.run(study.datasets, study.methods, study.seeds))
+    assert asked == []
