@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dnalib import check, minilm
-from dnalib.__main__ import COMMANDS, main
+from dnalib.__main__ import COMMANDS, MODULES, main
 from dnalib.encoders import load_encoder
 from dnalib.environment import installed
 
@@ -140,6 +140,13 @@ def test_unknown_commands_are_refused_in_one_sentence(capsys, arguments, start):
     assert main(arguments) == 2
     commands = " | ".join(COMMANDS)
     assert capsys.readouterr().err == f"{start}python -m dnalib {commands}\n"
+
+
+@pytest.mark.parametrize("command", MODULES)
+def test_every_command_is_where_it_is_looked_for(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert capsys.readouterr().out.startswith("usage: ")
 
 
 def test_the_command_exists():
