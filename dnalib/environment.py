@@ -121,9 +121,14 @@ def _lines(command: list[str]) -> list[str]:
 
 
 def thread_settings(threads: int) -> dict[str, str]:
-    """Return the environment that keeps every numerical library to `threads` threads."""
+    """Return the environment that keeps every numerical library to `threads` threads.
+
+    Threads that wait sleep instead of spinning, which holds up whatever else runs on the cores, the
+    other threads of the same process among them.
+    """
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA")
-    return {f"{library}_NUM_THREADS": str(threads) for library in libraries}
+    numbers = {f"{library}_NUM_THREADS": str(threads) for library in libraries}
+    return numbers | {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def threads_used(threads: int) -> int:
