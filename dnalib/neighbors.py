@@ -135,9 +135,13 @@ def label_filter(indices: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     -------
     keep : ndarray (n, k) bool
     """
-    coarse = np.asarray(coarse)
-    _check(indices, "coarse labels", coarse)
-    return coarse[indices] == coarse[:, None]
+    return _same_label(indices, "coarse labels", coarse)
+
+
+def _same_label(indices: np.ndarray, name: str, labels: np.ndarray) -> np.ndarray:
+    labels = np.asarray(labels)
+    _check(indices, name, labels)
+    return labels[indices] == labels[:, None]
 
 
 def reciprocal_filter(indices: np.ndarray) -> np.ndarray:
@@ -306,9 +310,7 @@ def recall(graph: NeighborGraph, fine: np.ndarray) -> float:
 
 
 def _same_fine(graph: NeighborGraph, fine: np.ndarray) -> np.ndarray:
-    fine = np.asarray(fine)
-    _check(graph.indices, "fine labels", fine)
-    return fine[graph.indices] == fine[:, None]
+    return _same_label(graph.indices, "fine labels", fine)
 
 
 def released_positives(graph: NeighborGraph, queries: np.ndarray) -> np.ndarray:
