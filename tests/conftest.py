@@ -6,8 +6,14 @@ import huggingface_hub.constants
 import pytest
 from hypothesis import settings
 
-# As in what `run_all.py` starts; read when torch is imported, which is later.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from dnalib import environment
+
+# As in what `run_all.py` starts; read when torch is imported, which is later. What the tests start
+# inherits it, so that processes side by side (`pytest -n`) never have more threads than cores.
+_side_by_side = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+_threads = max(1, environment.cores() // _side_by_side)
+for _name, _value in environment.thread_settings(_threads).items():
+    os.environ.setdefault(_name, _value)
 
 # How long an example takes says how busy the machine is, not whether the code is right. The same
 # examples every time, so that a red run is about the change at hand; to look for new ones:

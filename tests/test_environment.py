@@ -59,9 +59,9 @@ def test_readme_gives_two_commands():
     assert first.split(" && ") == [
         "python3 -m venv .venv",
         ".venv/bin/pip install -r requirements.txt",
-        ".venv/bin/python run_all.py",
+        ".venv/bin/python run_all.py --jobs 2",
     ]
-    assert second == ".venv/bin/python -m pytest"
+    assert second == ".venv/bin/python -m pytest -n 2"
 
 
 NEEDED_BY_CI = ("awk", "bash", "dirname", "mktemp", "rm", "tail", "tee", "test", "true", "false")
