@@ -9,6 +9,7 @@ from dnalib.encoders.text import TextEncoder
 from dnalib.files import sha256
 from dnalib.minilm import minilm_folder
 
+POOLING_FILE = "1_Pooling/config.json"
 MODE = "pooling_mode_"
 POOLING_OF = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 """Our name of what sentence-transformers calls it."""
@@ -38,7 +39,7 @@ def load_encoder(
         If the packaged weights are not the official ones, or the model pools in a way that
         `TextEncoder` does not.
     FileNotFoundError
-        If there is no such model, or it cannot be reached.
+        If there is no such model, it is damaged, or it cannot be reached.
 
     Examples
     --------
@@ -47,6 +48,8 @@ def load_encoder(
     384
     """
     # Half of the time that dnalib takes to import.
+    import torch
+    from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import cached_file, logging
 
@@ -54,11 +57,15 @@ def load_encoder(
     source = str(minilm_folder()) if name == "minilm" else name
     try:
         model = AutoModel.from_pretrained(
-            source, use_safetensors=True, trust_remote_code=False, attn_implementation="eager"
+            source,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation="eager",
+            dtype=torch.float32,  # whatever they are stored in: halves could not be trained
         )
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         weights = cached_file(source, "model.safetensors")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise FileNotFoundError(
             f"encoder {name!r} could not be loaded: expected 'minilm', a folder with config.json "
             "and model.safetensors, or a Hugging Face model that is in the local cache or can be "
@@ -77,22 +84,32 @@ def load_encoder(
 
 def _pooling_of(source: str) -> str:
     """Read a sentence-transformers model's pooling; plain BERT models give their first token."""
+    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
     from transformers.utils import cached_file
 
     path = cached_file(
         source,
-        "1_Pooling/config.json",
+        POOLING_FILE,
         _raise_exceptions_for_missing_entries=False,
         _raise_exceptions_for_connection_errors=False,
         _raise_exceptions_for_gated_repo=False,
     )
     if path is None:
+        is_known = Path(source).is_dir() or (
+            try_to_load_from_cache(source, POOLING_FILE) is _CACHED_NO_EXIST
+        )
+        if not is_known:
+            raise FileNotFoundError(
+                f"encoder {source!r} is in the local cache, but whether it has a {POOLING_FILE}, "
+                "which says how it pools, cannot be asked: expected a network, or the model's "
+                "folder in place of its name; load it once with a network"
+            )
         return "cls"
     config = json.loads(Path(path).read_text())
     chosen = [name for name, is_on in config.items() if name.startswith(MODE) and is_on is True]
     if len(chosen) != 1 or chosen[0] not in POOLING_OF:
         raise ValueError(
             f"encoder {source!r} pools by {', '.join(chosen) or 'nothing'}: expected one of "
-            f"{', '.join(POOLING_OF)}, as its 1_Pooling/config.json may say; take another encoder"
+            f"{', '.join(POOLING_OF)}, as its {POOLING_FILE} may say; take another encoder"
         )
     return POOLING_OF[chosen[0]]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # half of the time that importing dnalib would take, and most
 
 ENCODING_BATCH = 128
 POOLINGS = ("mean", "cls")
+BERT_PARTS = {"embeddings", "embeddings_project", "encoder", "pooler"}
 
 
 class TextEncoder(nn.Module):
@@ -41,8 +42,8 @@ class TextEncoder(nn.Module):
     pooling : {"mean", "cls"}, default "mean"
         A text's feature: the mean over its tokens, or the state of its first token.
     max_length : int, default 64
-        Word pieces kept of each text, special tokens included; no more than the model has
-        positions for.
+        Word pieces kept of each text, special tokens included: at least one beside them, and no
+        more than the model has positions for.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
         Of the layers' arithmetic; "auto" is `dnalib.environment.arithmetic`.
     digest : str, default ""
@@ -67,7 +68,7 @@ class TextEncoder(nn.Module):
     ):
         super().__init__()
         _check_choice("pooling", pooling, POOLINGS)
-        _check_length(max_length, model)
+        _check_length(max_length, model, tokenizer)
         self.model = model
         self.tokenizer = tokenizer
         self.pooling = pooling
@@ -208,9 +209,19 @@ def _count_frozen(trainable_layers: int | str, n_layers: int) -> int:
 
 
 def _is_bert_shaped(model: PreTrainedModel) -> bool:
-    # MPNet has the shape but its layers also need a position bias.
-    layered = hasattr(model, "embeddings") and hasattr(getattr(model, "encoder", None), "layer")
-    return layered and model.config.model_type != "mpnet"
+    """Tell whether embeddings and layers are all there is, but for the pooler, which is not used.
+
+    Some models have the same names and more: a position bias (MPNet), a normalization after the
+    last layer (ESM, RoBERTa-PreLayerNorm).
+    """
+    layers = getattr(model, "encoder", None)
+    if not (hasattr(model, "embeddings") and hasattr(layers, "layer")):
+        return False
+    return _with_weights(model) <= BERT_PARTS and _with_weights(layers) == {"layer"}
+
+
+def _with_weights(module: nn.Module) -> set[str]:
+    return {name for name, part in module.named_children() if any(True for _ in part.parameters())}
 
 
 def _resolve_precision(precision: str) -> torch.dtype:
@@ -223,12 +234,18 @@ def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
         raise ValueError(f"{name} is {value!r}: expected one of {', '.join(choices)}")
 
 
-def _check_length(max_length: int, model: PreTrainedModel) -> None:
-    """Refuse at once what would fail at the first long text, hours later perhaps."""
+def _check_length(
+    max_length: int, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """Refuse at once what would fail at the first long text, or leave nothing of any."""
     positions = _positions(model)
-    if max_length < 1 or (positions is not None and max_length > positions):
-        most = "at least 1" if positions is None else f"1 to {positions}, which is all it can place"
-        raise ValueError(f"max_length is {max_length} for {type(model).__name__}: expected {most}")
+    least = tokenizer.num_special_tokens_to_add() + 1
+    if max_length < least or (positions is not None and max_length > positions):
+        fitting = f"at least {least}" if positions is None else f"{least} to {positions}"
+        raise ValueError(
+            f"max_length is {max_length} for {type(model).__name__}: expected {fitting}, from one "
+            "word piece beside the special tokens to all it can place"
+        )
 
 
 def _positions(model: PreTrainedModel) -> int | None:

@@ -4,13 +4,14 @@ import json
 import subprocess
 import sys
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer, RobertaConfig, RobertaModel
 
 from dnalib import minilm
-from dnalib.encoders import TextEncoder, VectorEncoder, embed, encode, load_encoder
+from dnalib.encoders import TextEncoder, VectorEncoder, embed, encode, load_encoder, loading
 from dnalib.encoders.cache import cached, content_key
 from tests.helpers import make_texts, make_tiny_bert
 
@@ -84,19 +85,20 @@ def test_max_length_cuts_texts_with_their_special_tokens(tiny_bert):
     assert encoder.tokenize(["cat dog oak rose petal"]).lengths.tolist() == [4]
 
 
-@pytest.mark.parametrize("max_length", [0, 65])
-def test_more_word_pieces_than_a_model_has_places_are_refused_at_once(tiny_bert, max_length):
-    message = f"max_length is {max_length} for BertModel: expected 1 to 64, which is all it can"
+@pytest.mark.parametrize("max_length", [0, 2, 65])
+def test_word_pieces_that_say_nothing_or_have_no_place_are_refused_at_once(tiny_bert, max_length):
+    message = f"max_length is {max_length} for BertModel: expected 3 to 64, from one word piece"
     with pytest.raises(ValueError, match=message):
         load_encoder(str(tiny_bert), max_length=max_length)
 
 
-def test_models_that_count_places_from_their_padding_have_fewer():
+def test_models_that_count_places_from_their_padding_have_fewer(tiny_bert):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     small = {"vocab_size": 9, "hidden_size": 4, "num_attention_heads": 1, "num_hidden_layers": 1}
     config = RobertaConfig(**small, max_position_embeddings=34, pad_token_id=1)
-    TextEncoder(RobertaModel(config), None, trainable_layers=0, max_length=32)
-    with pytest.raises(ValueError, match="for RobertaModel: expected 1 to 32"):
-        TextEncoder(RobertaModel(config), None, trainable_layers=0, max_length=33)
+    TextEncoder(RobertaModel(config), tokenizer, trainable_layers=0, max_length=32)
+    with pytest.raises(ValueError, match="for RobertaModel: expected 3 to 32"):
+        TextEncoder(RobertaModel(config), tokenizer, trainable_layers=0, max_length=33)
 
 
 def test_packaged_minilm_is_verified_and_tells_cats_from_stocks():
@@ -153,6 +155,35 @@ def test_pooling_is_what_the_model_was_made_with_or_refused(tmp_path, modes, poo
             load_encoder(str(folder))
     else:
         assert load_encoder(str(folder)).pooling == pooling
+
+
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
+def test_weights_stored_in_halves_are_trained_in_full(tmp_path, stored):
+    folder = make_tiny_bert(tmp_path / "bert")
+    AutoModel.from_pretrained(folder).to(stored).save_pretrained(folder)
+    encoder = load_encoder(str(folder), precision="float32")
+    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
+    assert encode(encoder, encoder.prepare(TEXTS, progress=False)).isfinite().all()
+
+
+def test_damaged_weights_are_one_sentence(tmp_path):
+    weights = make_tiny_bert(tmp_path / "bert") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(FileNotFoundError, match="bert' could not be loaded: expected 'minilm', a"):
+        load_encoder(str(weights.parent))
+
+
+@pytest.mark.usefixtures("offline")
+def test_pooling_that_cannot_be_asked_for_is_not_guessed(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="encoder 'some/model' is in the local cache, but"):
+        loading._pooling_of("some/model")
+    model = tmp_path / "models--some--model"
+    absent = model / ".no_exist" / "abc" / "1_Pooling" / "config.json"
+    for path, text in ((model / "refs" / "main", "abc"), (absent, "")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    assert loading._pooling_of("some/model") == "cls"
 
 
 # --- the disk cache ---

@@ -1,5 +1,7 @@
 """Packed tokens: nothing is lost, texts do not see each other, and layers give what they gave."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given
@@ -11,6 +13,14 @@ from transformers import (
     DebertaV2Model,
     ElectraConfig,
     ElectraModel,
+    EsmConfig,
+    EsmModel,
+    MPNetConfig,
+    MPNetModel,
+    RobertaPreLayerNormConfig,
+    RobertaPreLayerNormModel,
+    XLMRobertaXLConfig,
+    XLMRobertaXLModel,
 )
 
 from dnalib.encoders import Batch, TextEncoder
@@ -20,6 +30,7 @@ SMALL = {
     "vocab_size": 20, "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 3,
     "intermediate_size": 24, "max_position_embeddings": 64,
 }  # fmt: skip
+TOKENIZER = SimpleNamespace(num_special_tokens_to_add=lambda: 2)
 
 
 @st.composite
@@ -57,7 +68,7 @@ def features_and_gradient(encoder, batch):
 
 def test_a_batch_gives_the_features_and_the_gradient_of_its_texts_one_by_one():
     torch.manual_seed(0)
-    encoder = TextEncoder(BertModel(BertConfig(**SMALL)), None, trainable_layers=2).eval()
+    encoder = TextEncoder(BertModel(BertConfig(**SMALL)), TOKENIZER, trainable_layers=2).eval()
     values = torch.randn(5, 7, 16)
     mask = torch.rand(5, 7) < 0.6
     mask[:, 0] = True
@@ -73,7 +84,7 @@ def test_a_batch_gives_the_features_and_the_gradient_of_its_texts_one_by_one():
 
 def test_attention_has_dropout_in_training_alone():
     model = BertModel(BertConfig(**SMALL, hidden_dropout_prob=0.0))
-    encoder = TextEncoder(model, None, trainable_layers=1)
+    encoder = TextEncoder(model, TOKENIZER, trainable_layers=1)
     batch = Batch(torch.randn(4, 6, 16), torch.ones(4, 6, dtype=torch.bool))
     assert torch.equal(encoder.eval()(batch), encoder(batch))
     assert not torch.equal(encoder.train()(batch), encoder(batch))
@@ -86,12 +97,27 @@ def test_narrow_embeddings_are_widened():
     mask = torch.ones(3, 5, dtype=torch.bool)
     with torch.no_grad():
         expected = model(ids, mask.long()).last_hidden_state.mean(1)
-        features = TextEncoder(model, None, trainable_layers=1).eval()(Batch(ids, mask))
+        features = TextEncoder(model, TOKENIZER, trainable_layers=1).eval()(Batch(ids, mask))
     torch.testing.assert_close(features, expected)
 
 
 def test_a_model_with_attention_of_its_own_is_not_cut():
     model = DebertaV2Model(DebertaV2Config(**SMALL, relative_attention=True))
     with pytest.raises(ValueError, match="DebertaV2Model cannot be cut at layer 2"):
-        TextEncoder(model, None, trainable_layers=1)
-    assert TextEncoder(model, None, trainable_layers="all").dim == 16
+        TextEncoder(model, TOKENIZER, trainable_layers=1)
+    assert TextEncoder(model, TOKENIZER, trainable_layers="all").dim == 16
+
+
+@pytest.mark.parametrize(
+    ("model", "config"),
+    [
+        (EsmModel, EsmConfig),
+        (MPNetModel, MPNetConfig),
+        (RobertaPreLayerNormModel, RobertaPreLayerNormConfig),
+        (XLMRobertaXLModel, XLMRobertaXLConfig),
+    ],
+)
+def test_a_model_with_more_than_layers_is_not_cut(model, config):
+    made = model(config(**SMALL, pad_token_id=1))
+    with pytest.raises(ValueError, match=f"{model.__name__} cannot be cut at layer 2"):
+        TextEncoder(made, TOKENIZER, trainable_layers=1, max_length=32)
