@@ -26,16 +26,22 @@ def fingerprint(
 ) -> str:
     """Return the SHA-256 of all that decides a run's numbers, before any of it is trained.
 
-    Settings, seed, inputs, labels, the encoder with its weights, and what the objective is made
-    of. Weights of the objective are drawn anew in each process, so only their shapes count; of
-    stored states, which tokens and weights decide, only the shape and the arithmetic.
+    Settings, seed, inputs, labels, the encoder with its weights and its arithmetic, and what the
+    objective is made of, with the inputs and the frozen weights that it holds. Trained weights of
+    the objective are drawn anew in each process, so only their shapes count; of stored states,
+    which tokens and weights decide, only the shape and the arithmetic.
     """
-    inputs = store.tokens or store
-    stored = [str(store.values.dtype), list(store.values.shape)]
-    described = [config.to_dict(), int(seed), stored, _described(encoder)]
-    described += [_described(part) for part in objective.modules()]
+    parts = list(objective.modules())
+    stores = [store, *(v for part in parts for v in vars(part).values() if isinstance(v, Store))]
+    stored = [[str(kept.values.dtype), list(kept.values.shape)] for kept in stores]
+    arithmetic = str(getattr(encoder, "dtype", ""))
+    described = [config.to_dict(), int(seed), stored, arithmetic, _described(encoder)]
+    described += [_described(part) for part in parts]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-    tensors = (inputs.values, inputs.lengths, *encoder.state_dict().values())
+    inputs = [kept.tokens or kept for kept in stores]
+    tensors = [tensor for kept in inputs for tensor in (kept.values, kept.lengths)]
+    tensors += encoder.state_dict().values()
+    tensors += [p for p in objective.parameters() if not p.requires_grad]
     for array in (*map(_bytes, tensors), np.ascontiguousarray(coarse)):
         digest.update(array)
     return digest.hexdigest()

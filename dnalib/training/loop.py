@@ -227,7 +227,8 @@ class Trainer:
         if self.monitor is None:
             return {}
         mined = {} if self.graph is None else self.monitor.after_mining(self.graph)
-        return mined | self.monitor.after_epoch(self.encoder, epoch)
+        looked = mined | self.monitor.after_epoch(self.encoder, epoch)
+        return {name: float(value) for name, value in looked.items()}  # NumPy's own is no float
 
     def _report(self, row: dict[str, float]) -> None:
         if self.progress and headless():

@@ -97,6 +97,24 @@ def test_a_background_encoder_without_gradients_keeps_its_weights():
     assert torch.equal(weights(frozen), before)
 
 
+def test_a_checkpoint_of_another_reference_set_or_background_is_refused(tmp_path):
+    def start(reference_seed, background_seed):
+        encoder, store, _ = make_stores()
+        reference = make_stores(reference_seed)[2]
+        frozen = VectorEncoder(DIM, hidden=16, seed=background_seed).requires_grad_(False)
+        task = Task(DIM, 1, N, encoder, 0, reference)
+        built = CIDFDObjective(task, CONFIG, background=frozen)
+        path = tmp_path / "run.pt"
+        coarse = np.zeros(N, dtype=np.int64)
+        return Trainer(encoder, store, coarse, built, CONFIG, checkpoint_path=path, progress=False)
+
+    start(0, 5).fit()
+    start(0, 5).fit()
+    for other in ((1, 5), (0, 6)):
+        with pytest.raises(ValueError, match="belongs to a run with other settings"):
+            start(*other).fit()
+
+
 def test_the_switches_reach_the_loss():
     built = partial(CIDFDObjective, sign=-1, cross_block=False, stop_background=True)
     loss = make_trainer(built).objective.cidfd

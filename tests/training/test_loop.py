@@ -188,6 +188,27 @@ def test_a_checkpoint_is_of_the_arithmetic_that_it_was_made_in():
     assert one == same != other
 
 
+def test_a_checkpoint_is_of_the_encoders_arithmetic_where_only_token_ids_are_stored():
+    trainer, found = make_trainer(), set()
+    for arithmetic in (torch.float32, torch.bfloat16):
+        trainer.encoder.dtype = arithmetic
+        parts = (trainer.store, np.zeros(40), trainer.encoder, trainer.objective)
+        found.add(checkpoint.fingerprint(CONFIG, 0, *parts))
+    assert len(found) == 2
+
+
+def test_what_numpy_counted_for_a_monitor_can_be_read_back(tmp_path):
+    class Looks(KillAfter):
+        def after_mining(self, graph):
+            return {"seen": np.float64(0.5)}
+
+    path = tmp_path / "run.pt"
+    with pytest.raises(Stop):
+        make_trainer(checkpoint_path=path, monitor=Looks(1)).fit()
+    history = make_trainer(checkpoint_path=path, monitor=Looks(3)).fit()
+    assert history["seen"].tolist() == [0.5] * 3
+
+
 @pytest.mark.parametrize("part", ["encoder", "objective", "momentum"])
 def test_a_checkpoint_that_lacks_a_trained_weight_is_refused(tmp_path, part):
     path = tmp_path / "run.pt"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,10 +59,26 @@ def last_gradients_of(trainer: Trainer) -> list[float]:
     return torch.cat([p.grad.flatten() for p in trained(trainer) if p.grad is not None]).tolist()
 
 
+class KeepEarlier:
+    """A monitor that keeps the checkpoint from before the last epoch."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def after_mining(self, graph):
+        return {}
+
+    def after_epoch(self, encoder, epoch):
+        if epoch == EPOCHS - 1:
+            shutil.copy(self.path, self.path.with_suffix(".earlier"))
+        return {}
+
+
 def train_all(folder: Path) -> None:
     """Train every case; what a launched process does."""
     for case in CASES:
-        trainer = make_trainer(case, folder, checkpoint_path=folder / f"{case}.pt")
+        path = folder / f"{case}.pt"
+        trainer = make_trainer(case, folder, checkpoint_path=path, monitor=KeepEarlier(path))
         history = trainer.fit().drop(columns="seconds").to_dict("list")
         found = {"size": trainer.team.size, "history": history}
         found |= {"weights": weights_of(trainer), "gradients": last_gradients_of(trainer)}
@@ -120,12 +137,13 @@ def test_both_processes_hold_the_same(launched, case):
 
 
 def test_one_process_goes_on_where_two_stopped(launched):
-    path = launched / "dna.pt"
-    trainer = make_trainer("dna", launched, checkpoint_path=path)
-    history = trainer.fit().drop(columns="seconds").to_dict("list")
+    trainer = make_trainer("dna", launched, checkpoint_path=launched / "dna.earlier")
+    history = trainer.fit()
     found = read(launched, "dna", 0)
-    assert history == found["history"]
-    assert weights_of(trainer) == found["weights"]
+    assert history["loss"].tolist()[:-1] == found["history"]["loss"][:-1]
+    np.testing.assert_allclose(history["loss"], found["history"]["loss"], rtol=1e-5)
+    np.testing.assert_allclose(weights_of(trainer), found["weights"], atol=2e-4)
+    assert trainer.optimizer.state  # it did take steps
 
 
 def test_alone_nothing_is_divided():
