@@ -105,9 +105,10 @@ def _checked_search(features: np.ndarray, k: int) -> Found:
     if features.ndim != 2:
         raise ValueError(f"features have shape {features.shape}: expected (n, d), a row for a text")
     n = len(features)
-    if not 1 <= k < n:
+    if k is None or not 1 <= k < n:
         raise ValueError(
-            f"k is {k} but there are {n} texts: expected 1 to {n - 1} neighbors; lower k"
+            f"k is {k} but there are {n} texts: expected 1 to {n - 1} neighbors; "
+            f"{'set' if k is None else 'lower'} k"
         )
     if not np.isfinite(features).all():
         raise ValueError("features hold NaN or infinity: expected finite numbers; check training")

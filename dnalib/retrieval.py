@@ -98,13 +98,14 @@ def weighted_knn(
         raise ValueError(f"k is {k}: expected at least 1 neighbor")
     k = min(k, len(train_labels))
     names, votes_for = np.unique(train_labels, return_inverse=True)
-    one_hot = np.eye(len(names))[votes_for]
     right = 0
     for start in range(0, len(test_labels), BLOCK):
         similarities = test_features[start : start + BLOCK] @ train_features.T
         nearest = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
         weights = np.exp((np.take_along_axis(similarities, nearest, 1) - 1) / temperature)
-        predicted = names[np.einsum("bk,bkc->bc", weights, one_hot[nearest]).argmax(axis=1)]
+        votes = np.zeros((len(weights), len(names)))
+        np.add.at(votes, (np.arange(len(weights))[:, None], votes_for[nearest]), weights)
+        predicted = names[votes.argmax(axis=1)]
         right += int((predicted == test_labels[start : start + BLOCK]).sum())
     return 100 * right / len(test_labels)
 

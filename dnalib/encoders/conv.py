@@ -16,8 +16,10 @@ SMALLEST = 4
 Normalization = Callable[[int], nn.Module]
 """Takes a number of channels."""
 
+GROUPS = 8
+
 NORMALIZATIONS: dict[str, Normalization] = {
-    "group": lambda channels: nn.GroupNorm(8, channels),
+    "group": lambda channels: nn.GroupNorm(GROUPS, channels),
     "batch": nn.BatchNorm2d,
 }
 
@@ -40,7 +42,7 @@ class ConvEncoder(nn.Module):
         Length of a feature.
     width : int, default 32
         Channels of the first layer; each block doubles them, up to four times as many. Twice the
-        width costs about four times the time.
+        width costs about four times the time. With "group" a multiple of 8.
     normalization : {"group", "batch"}, default "group"
         Instance discrimination over a memory (`dnalib.losses.IDFDLoss`) wants "batch": with
         "group" all its features came to be one and the same.
@@ -64,7 +66,7 @@ class ConvEncoder(nn.Module):
         seed: int = 0,
     ):
         super().__init__()
-        self.shape = tuple(shape)
+        self.shape = shape = tuple(shape)
         if len(shape) not in (2, 3) or min(shape[:2]) < SMALLEST or shape[2:] not in ((), (3,)):
             raise ValueError(
                 f"shape is {self.shape}: expected (h, w) of gray or (h, w, 3) of color images, at "
@@ -73,6 +75,11 @@ class ConvEncoder(nn.Module):
         if normalization not in NORMALIZATIONS:
             raise ValueError(
                 f"normalization is {normalization!r}: expected one of {', '.join(NORMALIZATIONS)}"
+            )
+        if normalization == "group" and (width < 1 or width % GROUPS):
+            raise ValueError(
+                f"width is {width}: expected a multiple of {GROUPS}, the number of groups; or take "
+                "normalization='batch'"
             )
         self.dim = dim
         norm = NORMALIZATIONS[normalization]

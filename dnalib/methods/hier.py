@@ -27,7 +27,7 @@ class BallProjection(nn.Sequential):
     """HIER's head: a normalization without weights, then a linear map, orthogonal at the start.
 
     Its output (n, ball_dim) is Euclidean; `dnalib.hyperbolic.to_ball` takes it into the ball.
-    The length of a feature makes no difference.
+    The length of a feature makes next to no difference.
     """
 
     def __init__(self, dim: int, ball_dim: int = BALL_DIMENSIONS):

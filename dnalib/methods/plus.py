@@ -41,10 +41,11 @@ class DNAPlusObjective(DOWNObjective):
     def __init__(self, task: Task, config: TrainingConfig):
         super().__init__(task, config)
         self.n_clusters = task.require_clusters()
-        if self.n_clusters < task.n_coarse:
+        if not task.n_coarse <= self.n_clusters <= task.n:
             raise ValueError(
-                f"n_clusters is {self.n_clusters} for {task.n_coarse} coarse classes: expected at "
-                "least one category in each, for centers are found inside them"
+                f"n_clusters is {self.n_clusters} for {task.n} texts in {task.n_coarse} coarse "
+                "classes: expected at least one category in each, for centers are found inside "
+                "them, and no more than there are texts"
             )
         self.seed = task.seed
         self._centers: Tensor | None = None

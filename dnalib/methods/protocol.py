@@ -122,6 +122,8 @@ def run(
     """
     recipe = get_method(method)
     config = resolve_config(recipe, dataset, settings)
+    if dataset.kind == "text" and recipe.declares("needs_states"):
+        _require_states(recipe, config, trainable_layers)
     if dataset.n_coarse < 2:
         raise ValueError(
             f"dataset {dataset.name!r} has {dataset.n_coarse} coarse label: expected at least 2; "
@@ -214,6 +216,15 @@ def resolve_config(method: Method, dataset: CoarseDataset, settings: dict) -> Tr
             f"k is {config.k} but there are {n} training texts: expected 1 to {n - 1}; lower k"
         )
     return config
+
+
+def _require_states(method: Method, config: TrainingConfig, trainable_layers: int | str) -> None:
+    if config.view == "replace" or trainable_layers == "all":
+        raise ValueError(
+            f"method {method.name!r} was given view {config.view!r} and trainable_layers "
+            f"{trainable_layers!r}: expected the view 'drop' and a number of layers, since it "
+            "needs the stored states below them"
+        )
 
 
 def make_encoder(

@@ -13,7 +13,8 @@ from dnalib.training import Step, Task, TrainingConfig
 class STARObjective(DOWNObjective):
     """``L_STAR + L_CE`` with DOWN's weights, their base in five parts.
 
-    One head gives the Gaussians of queries and, without gradients, of the bank.
+    One head gives the Gaussians of queries and, without gradients, of the bank: of every text at
+    every step, however many there are, for the divergence has no estimate from sampled keys here.
     """
 
     term = "star"

@@ -16,7 +16,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize("shape", [(8, 8), (28, 28), (32, 32, 3), (4, 7), (105, 90, 3)])
 def test_images_of_any_size_become_unit_features(shape):
-    encoder = ConvEncoder(shape, dim=16, width=8)
+    encoder = ConvEncoder(list(shape), dim=16, width=8)
     store = encoder.prepare(RNG.random((5, *shape)))
     features = encode(encoder, store)
     assert features.shape == (5, 16) and encoder.dim == 16
@@ -59,6 +59,12 @@ def test_with_batch_normalization_it_depends_on_the_others_in_training_only():
 def test_an_unknown_normalization_is_one_sentence():
     with pytest.raises(ValueError, match="normalization is 'layer': expected one of group, batch"):
         ConvEncoder((8, 8), normalization="layer")
+
+
+@pytest.mark.parametrize("width", [0, 12])
+def test_a_width_that_has_no_groups_is_one_sentence(width):
+    with pytest.raises(ValueError, match=f"width is {width}: expected a multiple of 8"):
+        ConvEncoder((8, 8), width=width)
 
 
 def test_weights_are_all_that_a_checkpoint_needs():

@@ -201,6 +201,23 @@ def test_fewer_test_rows_than_categories_are_refused_before_training():
         run(few, "dna")
 
 
+@pytest.mark.parametrize("wrong", [{"view": "replace"}, {"trainable_layers": "all"}])
+def test_a_method_that_needs_states_says_so_before_anything_is_encoded(tiny_bert, wrong):
+    with pytest.raises(ValueError, match="method 'wscl' was given .*: expected the view 'drop' an"):
+        run(make_texts(40), "wscl", encoder="no such encoder", **SMALL | wrong)
+
+
+@pytest.mark.parametrize("method", ["coarse-ce", "ncl", "wscl", "dna"])
+def test_the_coarse_term_has_its_weight(tiny_bert, method):
+    still = SMALL | {"learning_rate": 1e-9}
+    once, twice = (
+        run(make_texts(40), method, encoder=tiny_bert, coarse_weight=weight, **still)
+        for weight in (1, 2)
+    )
+    first, second = (done.history["loss_ce"].iloc[0] for done in (once, twice))
+    assert second == pytest.approx(2 * first, rel=1e-3) and first > 0
+
+
 def test_one_coarse_label_is_refused():
     data = make_texts(40)
     one = replace(data, coarse_names=("all",))

@@ -35,9 +35,11 @@ def step_after(objective, epoch):
     return Step(BATCH, queries, bank[BATCH], queries, coarse, bank, graph)
 
 
-def test_fewer_categories_than_coarse_classes_are_refused_at_once():
-    with pytest.raises(ValueError, match="n_clusters is 2 for 3 coarse classes"):
-        DNAPlusObjective(Task(6, 3, 20, n_clusters=2), TrainingConfig())
+@pytest.mark.parametrize("n_clusters", [2, 21])
+def test_too_few_categories_for_the_classes_or_too_many_for_the_texts_are_refused(n_clusters):
+    message = f"n_clusters is {n_clusters} for 20 texts in 3 coarse classes"
+    with pytest.raises(ValueError, match=message):
+        DNAPlusObjective(Task(6, 3, 20, n_clusters=n_clusters), TrainingConfig())
 
 
 @pytest.mark.parametrize(("epoch", "base"), [(0, 150), (1, 10)])

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from dnalib.encoders import VectorEncoder
 from dnalib.hyperbolic import to_ball
 from dnalib.losses import DNALoss, ISIFLoss, NTXentLoss, SimCSELoss
-from dnalib.methods import get_method, run
+from dnalib.methods import METHODS, get_method, run
 from dnalib.methods.dna import DNAObjective
 from dnalib.methods.dna_hier import HierarchicalDNAObjective
 from dnalib.methods.down import DOWNObjective
@@ -18,7 +19,7 @@ from dnalib.methods.isif import ISIFObjective
 from dnalib.methods.ntxent import NTXentObjective
 from dnalib.methods.simcse import SimCSECoarseObjective, SimCSEObjective
 from dnalib.methods.star import STARObjective
-from dnalib.training import Step, Task, TrainingConfig
+from dnalib.training import Step, Task, Trainer, TrainingConfig
 from tests.helpers import make_texts, make_tiny_bert
 
 SMALL = {"batch_size": 8, "k": 5, "progress": False}
@@ -245,6 +246,19 @@ def test_the_projection_takes_no_notice_of_length():
     torch.testing.assert_close(projection(9 * features), projection(features), rtol=0, atol=1e-4)
     weight = projection[1].weight
     torch.testing.assert_close(weight @ weight.T, torch.eye(4))
+
+
+@pytest.mark.parametrize("method", ["proxy-anchor-hier", "dna-hier", "deepcluster", "deepaligned"])
+def test_a_rate_of_its_own_reaches_the_optimizer(method):
+    encoder, settings = VectorEncoder(6), config(method)
+    objective = METHODS[method].objective(Task(6, 2, 40, encoder, n_clusters=4), settings)
+    store = encoder.prepare(np.random.default_rng(0).normal(size=(40, 6)))
+    groups = Trainer(encoder, store, np.arange(40) % 2, objective, settings).optimizer.param_groups
+    named = dict(objective.named_parameters())
+    assert objective.rate_factors
+    for name, factor in objective.rate_factors.items():
+        own = [g for g in groups if any(p is named[name] for p in g["params"])]
+        assert [g["initial_lr"] for g in own] == [factor * settings.learning_rate]
 
 
 def test_an_unknown_metric_loss_is_one_sentence():
