@@ -143,9 +143,9 @@ def test_clauses_that_pass_for_words_are_shortened():
 
 
 def test_a_word_of_endless_length_takes_no_time():
-    start = time.perf_counter()
+    start = time.process_time()
     assert name_clusters(["a" * 20_000 + "1", "k-means ab"], [0, 1]) == [
         "(no words)",
         "ab, k-means",
     ]
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
