@@ -8,7 +8,6 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -18,18 +17,18 @@ from charset_normalizer import from_bytes
 
 # As written: pandas would take the label 1.10 for the number 1.1 and the text "NA" for a gap.
 _AS_WRITTEN = {"dtype": str, "keep_default_na": False, "na_values": [""]}
-_BINARY_READERS: dict[str, Callable[[io.BytesIO], pd.DataFrame]] = {
-    ".parquet": pd.read_parquet,
-    ".xlsx": lambda file: pd.read_excel(file, **_AS_WRITTEN),
-}
+_EXCEL, _PARQUET = ".xlsx", ".parquet"
 _SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 _QUOTED = re.compile(r'"[^"]*"')
+_HEADER = re.compile(r'(?:(?:^|(?<=[,;\t|]))"(?:[^"]|"")*"|[^\n])*')  # a quoted name may be wrapped
 _SEPARATOR_LINE = re.compile(r"[\ufeff\r\n]*sep=([,;\t|])\r?\n", re.I)
 _JSON_LINES = (".jsonl", ".ndjson")
 _TEXT_SUFFIXES = (*_SEPARATORS, *_JSON_LINES)
-SUFFIXES = (*_TEXT_SUFFIXES, *_BINARY_READERS, *(f"{s}.gz" for s in _TEXT_SUFFIXES))
+SUFFIXES = (*_TEXT_SUFFIXES, _PARQUET, _EXCEL, *(f"{s}.gz" for s in _TEXT_SUFFIXES))
 SAMPLE = 200_000
 """Bytes of lines with other than ASCII characters that an encoding is guessed from."""
+_UNREADABLE = (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error)
+_UNREADABLE += (TypeError, SyntaxError)  # of an Excel file's styles, and of XML that is cut off
 STRAY = 0.1
 """Share of the characters beyond ASCII that may be damaged in what is taken for UTF-8."""
 
@@ -62,11 +61,11 @@ def read_table(path: str | os.PathLike) -> Table:
     ----------
     path : path
         A name that ends in ``.csv``, ``.tsv``, ``.txt`` or ``.jsonl`` (all also with ``.gz``),
-        ``.parquet`` or ``.xlsx``. UTF-8, also with a few damaged characters, and UTF-16 are
-        recognized (without its mark where most characters are Latin); what is neither is read in
-        the encoding that fits best. `Table.note` says which. Where the first line of a ``.csv``
-        holds no comma outside quotes, a semicolon, tab or bar there separates; a line ``sep=;``
-        before the header says it, too.
+        ``.parquet`` or ``.xlsx``, of which the first sheet is read. UTF-8, also with a few damaged
+        characters, and UTF-16 are recognized (without its mark where most characters are Latin);
+        what is neither is read in the encoding that fits best. `Table.note` says which. Where the
+        header of a ``.csv`` holds no comma outside quotes, a semicolon, tab or bar there separates;
+        a line ``sep=;`` before it says so, too.
 
     Raises
     ------
@@ -86,7 +85,7 @@ def read_table(path: str | os.PathLike) -> Table:
         raise FileNotFoundError(f"there is no file {path}: check the path")
     try:
         frame, how = _read(path.read_bytes(), suffix)
-    except (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
             f"{path} cannot be read as {suffix} ({reason}): save the table again in that format"
@@ -101,13 +100,22 @@ def _read(content: bytes, suffix: str) -> tuple[pd.DataFrame, str]:
         content, suffix = gzip.decompress(content), suffix.removesuffix(".gz")
     if not content.strip():
         raise ValueError("the file is empty")
-    if suffix in _BINARY_READERS:
-        return _BINARY_READERS[suffix](io.BytesIO(content)), suffix
+    if suffix == _PARQUET:
+        return pd.read_parquet(io.BytesIO(content)), suffix
+    if suffix == _EXCEL:
+        return _first_sheet(content)
     text, encoding = _decode(content)
     if suffix in _JSON_LINES:
         return pd.read_json(io.StringIO(text), lines=True, dtype=False), f"{suffix}, {encoding}"
     separator, text = _separator(text, _SEPARATORS[suffix])
     return _separated(text, separator), f"{suffix}, {encoding}, separated by {separator!r}"
+
+
+def _first_sheet(content: bytes) -> tuple[pd.DataFrame, str]:
+    with pd.ExcelFile(io.BytesIO(content)) as book:
+        names = book.sheet_names
+        which = f", the first of {len(names)} sheets, {names[0]!r}" if len(names) > 1 else ""
+        return book.parse(**_AS_WRITTEN), _EXCEL + which
 
 
 def _separated(text: str, separator: str) -> pd.DataFrame:
@@ -141,9 +149,13 @@ def _decode(content: bytes) -> tuple[str, str]:
     if damaged <= STRAY * special:
         return text, f"UTF-8 (damaged characters, shown as \ufffd: {damaged})"
     telling = b"\n".join(line for line in content.splitlines() if not line.isascii())
-    guess = from_bytes(telling[:SAMPLE]).best()
-    if guess is None:
+    guesses = from_bytes(telling[:SAMPLE])
+    if not guesses:
         raise ValueError("it is a binary file, or text in an unknown encoding")
+    best = guesses.best()
+    # The commonest by far, which on a tie comes after the one of Central Europe.
+    even = [g for g in guesses if (g.chaos, g.coherence) == (best.chaos, best.coherence)]
+    guess = next((g for g in even if g.encoding == "cp1252"), best)
     return content.decode(guess.encoding, errors="replace"), f"{guess.encoding} (a guess)"
 
 
@@ -161,6 +173,6 @@ def _separator(text: str, expected: str) -> tuple[str, str]:
     """Return the separator, and the text without a first line that says nothing else."""
     if said := _SEPARATOR_LINE.match(text):
         return said[1], text[said.end() :]
-    header = _QUOTED.sub("", text.lstrip("\ufeff\r\n").partition("\n")[0])
+    header = _QUOTED.sub("", _HEADER.match(text.lstrip("\ufeff\r\n"))[0])
     others = [s for s in ";\t|" if s in header]
     return others[0] if expected == "," and expected not in header and others else expected, text

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pandas as pd
 
+from dnalib.datasets.cells import plain_label
 from dnalib.datasets.core import CoarseDataset, Split, encode, stratified_split
 from dnalib.datasets.reading import read_table
 
@@ -115,7 +116,7 @@ def _check_texts(texts: pd.Series, name: str) -> None:
 def _labels(labels: pd.Series, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return label ids (n,) and the sorted names."""
     # Not astype(str), which decodes bytes where str shows them as they are.
-    texts = [str(value).strip() for value in labels]
+    texts = [plain_label(value) for value in labels]
     is_blank = np.array([text == "" for text in texts])
     _check_none_missing(labels.isna() | is_blank, labels.name, name)
     names = tuple(sorted(set(texts)))

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from dnalib.clustering import NumberEstimate, estimate_n_clusters, share_out
-from dnalib.discovery.texts import Rows, plain_label
+from dnalib.datasets.cells import plain_label
+from dnalib.discovery.texts import Rows, some_of
 from dnalib.progress import progress_bar
 
 Wanted = int | dict[int, int]
@@ -130,7 +131,7 @@ def _by_label(n_fine: Mapping, parents: tuple[str, ...], sizes: np.ndarray) -> d
     for label, number in n_fine.items():
         if plain_label(label) not in parents:
             raise ValueError(
-                f"n_fine names the coarse label {label!r}, expected some of: {', '.join(parents)}"
+                f"n_fine names the coarse label {label!r}, expected some of: {some_of(parents)}"
             )
         if not _is_whole(number) or number < 1:
             raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dnalib.discovery.texts import Rows
+from dnalib.discovery.texts import Rows, some_of
 
 
 def table_notes(rows: Rows, *, most: int, n_learned: int, n_asked: int, n_found: int) -> list[str]:
@@ -33,7 +33,7 @@ def table_notes(rows: Rows, *, most: int, n_learned: int, n_asked: int, n_found:
         "once.": n_copies,
         f"{n_distinct} distinct texts are more than max_rows={most}: {n_learned} were learned "
         "from, the others went to the nearest category of their class.": n_distinct > most,
-        f"Coarse classes of a single text: {', '.join(single)}.": single,
+        f"Coarse classes of a single text: {some_of(single)}.": single,
         f"{n_asked} categories were asked for but a class never gets more than the encoder can "
         f"tell apart of the texts that were learned from: {n_found} it is.": n_found < n_asked,
     }

@@ -10,8 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dnalib.datasets.cells import plain_label, without_halves
+
 LONGEST = 20_000
-"""Characters of a text that are looked at; encoders read a few hundred of them."""
+"""Characters of a text that are kept; encoders read a few hundred of them."""
+LONGEST_RAW = 20 * LONGEST
+"""Characters that are looked at, markup included: a mail's head may hold more than its body."""
 
 _HTML = (
     "a|abbr|acronym|address|applet|area|article|aside|audio|b|base|basefont|bdi|bdo|big|blockquote|"
@@ -29,7 +33,8 @@ _COMMENT = re.compile(r"<!--.*?(?P<end>-->|\Z)", re.S)
 _CODE = re.compile(r"<(script|style)(?:\s[^<>]*)?>.*?(?P<end></\1\s*>|\Z)", re.S | re.I)
 _TAG = re.compile(
     rf"</[a-z][\w:-]*\s*>|<(?:{_HTML}|[a-z]\w*:[a-z]\w*)(?:\s[^<>]*)?/?>"
-    r"""|<[a-z][\w-]*\s(?=[^<>]*=["'])[^<>]*>""",
+    r"""|<[a-z][\w-]*\s(?=[^<>]*=["'])[^<>]*>"""
+    r"""|<![a-z\[][^<>]*>|<\?[a-z][^<>]*>""",  # <!DOCTYPE ...>, Word's <![if ...]>, <?xml ...?>
     re.I,
 )
 _INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff\x00-\x08\x0e-\x1f]")
@@ -39,21 +44,23 @@ def clean(text: str) -> str:
     """Return a text without markup, invisible characters and runs of blanks.
 
     A tag is what closes one, ``</...>``; what begins with the name of an element of HTML or has a
-    prefix, as ``<o:p>`` of Office; and what has an attribute in quotes. So "a < b", "x <y and z>"
-    and "<username>" stay as they are. Scripts, styles and comments go with what is in them where
-    they are closed or a "{" follows: a text may just mention such a tag. Of longer texts the first
-    `LONGEST` characters are kept.
+    prefix, as ``<o:p>`` of Office; what has an attribute in quotes; and a declaration, such as
+    ``<!DOCTYPE html>``. So "a < b", "x <y and z>" and "<username>" stay as they are. Scripts,
+    styles and comments go with what is in them where they are closed or a "{" follows: a text may
+    just mention such a tag. Of what is left, the first `LONGEST` characters are kept, and of texts
+    of more than `LONGEST_RAW` only those are looked at.
 
     Examples
     --------
     >>> clean("<p>Hello&nbsp;<b>there</b></p>  a < b")
     'Hello there a < b'
     """
-    text = _without_halves(text[:LONGEST])
+    text = without_halves(text[:LONGEST_RAW])
     if "<" in text:
         text = _CODE.sub(_mentioned, _COMMENT.sub(_mentioned, text))
         text = _TAG.sub(" ", text)
-    return " ".join(_INVISIBLE.sub("", html.unescape(text)).split())
+    words = _INVISIBLE.sub("", html.unescape(text)).split()
+    return " ".join(words)[:LONGEST].rstrip()
 
 
 def _mentioned(found: re.Match) -> str:
@@ -93,17 +100,6 @@ def plain_labels(coarse: Iterable) -> list[str | None]:
     """Return coarse labels as `plain_label`, None for a missing one."""
     labels = _listed(coarse, "coarse labels", "one label a text")
     return [None if is_missing(label) else plain_label(label) for label in labels]
-
-
-def plain_label(label: object) -> str:
-    """Return a label as stripped text that every file takes.
-
-    A whole number is written without its fraction, for pandas makes 1.0 of every 1 in a column
-    where a value is missing.
-    """
-    if isinstance(label, float | np.floating) and float(label).is_integer():
-        label = int(label)
-    return _without_halves(str(label)).strip()
 
 
 def _listed(values: Iterable, name: str, expected: str) -> list:
@@ -211,9 +207,15 @@ def prepare_new(
         if text and label is not None and label not in position:
             raise ValueError(
                 f"coarse label {label!r} is unknown to the model, expected one of "
-                f"{', '.join(parents)}, or None to have it predicted"
+                f"{some_of(parents)}, or None to have it predicted"
             )
     return cleaned, np.array([position.get(x, -1) for x in labels], dtype=np.int64)
+
+
+def some_of(labels: Sequence[str], most: int = 12) -> str:
+    """Return the first of the labels for a sentence, which a column of ids would make endless."""
+    more = f", … ({len(labels)} in all)" if len(labels) > most else ""
+    return ", ".join(labels[:most]) + more
 
 
 def check_lengths(texts: Sequence, labels: Sequence) -> None:
@@ -242,11 +244,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _without_halves(text: str) -> str:
-    """Return a text with a question mark for each half of a character (a lone surrogate)."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _short(value: object) -> str:

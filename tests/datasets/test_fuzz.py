@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnalib.datasets import from_table
+from dnalib.datasets.cells import plain_label
 
 CELLS = st.one_of(
     st.sampled_from(["a", "b", "card lost", "", " ", "1.10", "NA", "nan"]),
@@ -58,7 +59,7 @@ def test_any_frame_is_taken_whole_or_refused(frame, fine, test_size):
         taken = sorted([*dataset.train.inputs, *dataset.test.inputs])
         assert taken == sorted(frame["text"])
         assert len(dataset.train.coarse) + len(dataset.test.coarse) == len(frame)
-        assert set(dataset.coarse_names) == set(map(str, frame["coarse"]))
+        assert set(dataset.coarse_names) == set(map(plain_label, frame["coarse"]))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet", ".xlsx"])

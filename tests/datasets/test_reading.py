@@ -1,5 +1,8 @@
 """Tables as people save them: separators, encodings, and what is said of them."""
 
+from zipfile import ZipFile
+
+import pandas as pd
 import pytest
 
 from dnalib.datasets import read_table
@@ -43,6 +46,7 @@ def test_values_without_a_column_are_refused_and_not_dropped(tmp_path, more):
         (b"sep=;\nText, full;Label\nhello;a\n", ["Text, full", "Label"]),
         (b"\xef\xbb\xbfSEP=\t\r\nText\tLabel\r\nhello\ta\r\n", ["Text", "Label"]),
         (b"sep=a\nhello\n", ["sep=a"]),
+        (b'"Ticket\ntext";"Dept"\n"a b";x\n', ["Ticket\ntext", "Dept"]),
     ],
 )
 def test_a_separator_is_not_looked_for_in_quotes_and_may_be_said(tmp_path, content, columns):
@@ -67,6 +71,39 @@ def test_an_encoding_is_guessed_from_the_lines_that_tell_it(tmp_path):
     written = [line.rpartition(",")[0] for line in ACCENTED.splitlines()]
     assert table.frame["text"].tolist()[9000:] == written
     assert "(a guess)" in table.note
+
+
+def test_on_a_tie_an_encoding_is_that_of_western_europe(tmp_path):
+    written = [
+        "Não consigo entrar na minha conta desde ontem",
+        "A senha não foi aceita e a mensagem não chegou",
+        "O cartão foi cobrado duas vezes na última fatura",
+        "Preciso de informações sobre a devolução do produto",
+        "A aplicação não abre depois da atualização",
+        "Vocês têm previsão de reposição do estoque",
+    ]
+    lines = "".join(f"{text},a\n" for text in written)
+    table = read(tmp_path, ("text,label\n" + lines).encode("cp1252"))
+    assert table.frame["text"].tolist() == written
+
+
+def test_of_a_workbook_the_first_sheet_is_read_and_named(tmp_path):
+    with pd.ExcelWriter(path := tmp_path / "t.xlsx") as book:
+        for name, column in (("Info", "note"), ("Data", "text")):
+            pd.DataFrame({column: ["a"]}).to_excel(book, sheet_name=name, index=False)
+    table = read_table(path)
+    assert table.frame.columns.tolist() == ["note"]
+    assert table.note.endswith("read as .xlsx, the first of 2 sheets, 'Info'")
+
+
+def test_a_workbook_whose_xml_is_cut_off_is_one_sentence(tmp_path):
+    pd.DataFrame({"text": ["a"]}).to_excel(whole := tmp_path / "whole.xlsx", index=False)
+    with ZipFile(whole) as book, ZipFile(cut := tmp_path / "cut.xlsx", "w") as damaged:
+        for name in book.namelist():
+            content = book.read(name)
+            damaged.writestr(name, content[:-30] if "sheet1.xml" in name else content)
+    with pytest.raises(ValueError, match="cut.xlsx cannot be read as .xlsx .*: save the table"):
+        read_table(cut)
 
 
 def test_one_damaged_character_leaves_the_others_as_they_are(tmp_path):

@@ -54,6 +54,11 @@ def test_a_category_of_one_row_goes_to_train():
     assert dataset.fine_names is None and dataset.train.fine is None
 
 
+def test_whole_numbers_that_a_gap_made_floats_are_their_digits():
+    frame = pd.DataFrame({"t": ["a b", "b c", "c d"], "c": [1.0, 2.0, 1.0]})
+    assert from_table(frame, text="t", coarse="c").coarse_names == ("1", "2")
+
+
 def test_labels_may_be_numbers_or_categories():
     frame = FRAME.assign(desk=[3, 3, 10, 10, 10], topic=FRAME["topic"].astype("category"))
     frame["message"] = frame["message"].astype("category")
