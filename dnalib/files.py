@@ -67,6 +67,18 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         os.replace(path, target)
 
 
+def swap_folder(made: Path, folder: Path, old: Path) -> None:
+    """Put what was made where the folder is, which moves to `old`, or back where that fails."""
+    try:
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(made, folder)
+    except BaseException:  # also Ctrl-C: what is left in `old` may be deleted
+        if old.exists() and not folder.exists():
+            os.replace(old, folder)
+        raise
+
+
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, whole or not at all."""
     with atomic_path(path) as temporary:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import dnalib
 from dnalib.book.stage import stage
+from dnalib.files import swap_folder
 
 STYLE = Path(__file__).with_name("book.css")
 NEEDED = ("furo", "myst_nb", "sphinx")
@@ -99,6 +100,4 @@ def _put_in_place(made: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
         new = shutil.copytree(made, Path(folder, "new"))
-        if target.exists():
-            target.rename(Path(folder, "old"))
-        new.rename(target)
+        swap_folder(new, target, Path(folder, "old"))

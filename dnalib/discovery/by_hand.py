@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from typing import Self
 
 import numpy as np
 
 from dnalib.clustering import kmeans
+from dnalib.datasets.cells import plain_label
 from dnalib.discovery.edits import Cut, Edit, Merge, Rename, replay
-from dnalib.discovery.texts import plain_label
 
 
 class EditedByHand:
@@ -59,8 +60,9 @@ class EditedByHand:
         name : str, optional
             By default made from the texts, or from the old names where the texts are not at hand.
         """
-        categories = list(dict.fromkeys(int(c) for c in categories))
+        categories = list(dict.fromkeys(categories))
         self._check_categories(categories)
+        categories = [int(category) for category in categories]
         parents = {self._sorter.parent_of()[c] for c in categories}
         if len(categories) < 2 or len(parents) > 1:
             raise ValueError(
@@ -90,9 +92,9 @@ class EditedByHand:
         rows = self._needs_rows("the texts to split")
         self._check_categories([category])
         features = np.unique(rows.features[self.labels_ == category], axis=0)
-        if not 2 <= parts <= len(features):
+        if not isinstance(parts, Integral) or not 2 <= parts <= len(features):
             raise ValueError(
-                f"category {category} cannot be split into {parts} parts: expected 2 to "
+                f"category {category} cannot be split into {parts!r} parts: expected 2 to "
                 f"{len(features)}, the number of its distinct texts"
             )
         found = kmeans(features, parts, n_init=self.n_init, seed=self.seed)

@@ -57,12 +57,15 @@ def replay(edits: Sequence[Edit], labels: np.ndarray, features: np.ndarray) -> n
 
 
 def replay_probabilities(
-    edits: Sequence[Edit], probabilities: dict[int, np.ndarray], features: np.ndarray, scale: float
+    edits: Sequence[Edit],
+    probabilities: dict[int, np.ndarray],
+    features: np.ndarray,
+    scale: np.ndarray,
 ) -> dict[int, np.ndarray]:
     """Return the probability (n,) of each category that is left.
 
     A merge adds probabilities up; a split shares one out by the softmax of the closeness to the
-    parts' centers divided by `scale`.
+    parts' centers divided by each row's `scale` (n, 1).
     """
     probabilities = dict(probabilities)
     for edit in edits:

@@ -222,8 +222,10 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
 
         A softmax of the closeness to the centers, scaled so that the mean probability of the
         categories chosen in `fit` is the share of reclusterings that choose the same: 0.8 means
-        that a text would stay where it is in about 80 of 100. Rows sum to 1; a text that holds
-        nothing gets each category's share of the texts.
+        that a text would stay where it is in about 80 of 100. Where the coarse label is not given,
+        finding it counts as well: the mean is then the share that would be sent to their own
+        category without it, and stay there. Rows sum to 1; a text that holds nothing gets each
+        category's share of the texts.
 
         Parameters
         ----------
@@ -232,7 +234,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         """
         cleaned, given = self._new(texts, coarse)
         features = features_of(self.encoder_, cleaned, progress=self.progress)
-        probabilities = self._sorter.probabilities(features, given, self.temperature_)
+        probabilities = self._sorter.probabilities(features, given, self.temperatures_)
         sizes = np.array([self.sizes_.get(c, 0) for c in self._sorter.ids()], dtype=float)
         probabilities[~has_text(cleaned)] = sizes / sizes.sum()
         return probabilities
@@ -304,7 +306,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         self._check_categories([category])
         inside = np.flatnonzero(self.labels_ == category)
         confidence = self._sorter.confidence(
-            rows.features[inside], rows.coarse[inside], self.labels_[inside], self.temperature_
+            rows.features[inside], rows.coarse[inside], self.labels_[inside], self.temperatures_
         )
         return rows.without_copies(inside[np.argsort(confidence, kind="stable")])[:n]
 
@@ -393,7 +395,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         self.stability_ = quality.stability
         self.separation_ = quality.separation
         self.stability_ari_ = quality.stability_ari
-        self.temperature_ = quality.temperature
+        self.temperatures_ = quality.temperatures
         self.suspicious_ = quality.suspicious
 
     def _check_fitted(self) -> None:
@@ -421,7 +423,7 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
 
     def _table(self, features: np.ndarray, labels: np.ndarray, given: np.ndarray) -> pd.DataFrame:
         parents = self._sorter.parent_of()
-        confidence = self._sorter.confidence(features, given, labels, self.temperature_)
+        confidence = self._sorter.confidence(features, given, labels, self.temperatures_)
         known = [parents.get(c, g) for c, g in zip(labels.tolist(), given.tolist(), strict=True)]
         return pd.DataFrame(
             {

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pandas as pd
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.cell.cell import ERROR_CODES, ILLEGAL_CHARACTERS_RE
 
 from dnalib.discovery.estimator import FineCategoryDiscovery
 from dnalib.discovery.report import write_report
@@ -71,6 +71,7 @@ def _write_sheet(table: pd.DataFrame, folder: Path) -> Path:
 
 
 def _as_plain_cell(text: str) -> str:
-    """Return text that a spreadsheet takes neither for a formula nor for a broken file."""
+    """Return text that a spreadsheet takes for no formula, no error and no broken file."""
     text = ILLEGAL_CHARACTERS_RE.sub("", text)
-    return f"'{text}" if text.startswith("=") else text  # openpyxl takes nothing else for one
+    is_taken = text.startswith("=") or text in ERROR_CODES  # openpyxl takes nothing else for one
+    return f"'{text}" if is_taken else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,6 +95,10 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
         raise ValueError(
             f"method {model.method!r} is unknown: expected '{AUTO}' or one of {', '.join(METHODS)}"
         )
+    for name, least in (("max_rows", 1), ("n_init", 1), ("seed", 0)):
+        value = getattr(model, name)
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name} is {value!r}, expected a whole number, {least} or more")
     TrainingConfig.check_names(model.settings or {})  # `run` would take its own arguments from it
     chosen = choose(rows, model.max_rows, model.seed)
     table = _Table(model, rows, chosen, wanted_numbers(model.n_fine, rows, chosen))

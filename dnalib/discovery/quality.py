@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from dnalib.clustering import ari, assign_clusters, closeness, cluster_within
 from dnalib.discovery.learning import Learned
-from dnalib.discovery.sorting import Sorter, nearest
+from dnalib.discovery.sorting import Sorter, Temperatures, nearest
 from dnalib.progress import progress_bar
 
 FOLDS = 5
@@ -33,8 +33,8 @@ class Quality:
         The mean of `stability` and `separation` over each category's rows.
     stability_ari : ndarray (r,)
         As `Stability.ari`.
-    temperature : float
-        As `temperature` returns it.
+    temperatures : Temperatures
+        As `temperatures` returns them.
     suspicious : DataFrame
         As `suspicious_labels` returns it, with ``row``, the row of the table, for ``position``;
         those with a certainty of at least `SUSPICIOUS`.
@@ -43,7 +43,7 @@ class Quality:
     stability: dict[int, float]
     separation: dict[int, float]
     stability_ari: np.ndarray
-    temperature: float
+    temperatures: Temperatures
     suspicious: pd.DataFrame
 
 
@@ -54,7 +54,6 @@ def judge(
     features, coarse, found = learned.features, learned.coarse, learned.clustering
     stable = stability(features, coarse, found.labels, seed=seed, progress=progress)
     apart = separation(features, found.labels, coarse)
-    scores = Sorter(found.centers, found.parents, ()).scores(features, coarse)
     suspicious = suspicious_labels(learned.embeddings, coarse, names, seed=seed, progress=progress)
     suspicious = suspicious[suspicious["certainty"] >= SUSPICIOUS]
     rows = learned.chosen[suspicious.pop("position").to_numpy(dtype=np.int64)]
@@ -63,7 +62,7 @@ def judge(
         stability=_means(stable.agreement, found.labels),
         separation=_means(apart, found.labels),
         stability_ari=stable.ari,
-        temperature=temperature(scores, found.labels, float(stable.agreement.mean())),
+        temperatures=temperatures(learned, stable.agreement),
         suspicious=suspicious,
     )
 
@@ -156,6 +155,23 @@ def separation(features: np.ndarray, labels: np.ndarray, coarse: np.ndarray) -> 
         other = distances.min(axis=1)
         values[rows] = (other - mine) / np.maximum(np.maximum(other, mine), 1e-12)
     return values
+
+
+def temperatures(learned: Learned, agreement: np.ndarray) -> Temperatures:
+    """Return the scales for rows whose class is known, and for rows whose class is not.
+
+    A row without its class is where it belongs if its nearest center, whatever the class, is its
+    own, and stays there if a reclustering agrees, by `agreement` (n,).
+    """
+    features, found = learned.features, learned.clustering
+    sorter, unknown = Sorter(found.centers, found.parents, ()), np.full(len(features), -1)
+    inside = sorter.scores(features, learned.coarse)
+    anywhere = sorter.scores(features, unknown)
+    stays = agreement * (anywhere.argmax(axis=1) == found.labels)
+    return Temperatures(
+        known=temperature(inside, found.labels, float(agreement.mean())),
+        open=temperature(anywhere, anywhere.argmax(axis=1), float(stays.mean())),
+    )
 
 
 def temperature(scores: np.ndarray, chosen: np.ndarray, target: float) -> float:

@@ -22,15 +22,17 @@ from safetensors.torch import save_file as save_tensors
 from torch import nn
 
 from dnalib.clustering import NumberEstimate
+from dnalib.datasets.cells import plain_label
 from dnalib.discovery.edits import from_json, to_json
-from dnalib.discovery.texts import plain_label
-from dnalib.encoders import load_encoder
+from dnalib.discovery.sorting import Temperatures
+from dnalib.encoders import load_encoder, usual_device
+from dnalib.files import swap_folder
 from dnalib.methods import Method
 
 if TYPE_CHECKING:
     from dnalib.discovery.estimator import FineCategoryDiscovery
 
-FORMAT = 2
+FORMAT = 3
 MODEL, ARRAYS, ENCODER = "model.json", "arrays.safetensors", "encoder.safetensors"
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints"}
 """What desktops and Jupyter leave in a folder and saving deletes: not all that is hidden."""
@@ -63,7 +65,7 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         "parents": list(model.parent_names_),
         "names": {str(category): name for category, name in model.names_.items()},
         "n_fine": {name: asdict(number) for name, number in model.n_fine_.items()},
-        "temperature": model.temperature_,
+        "temperatures": asdict(model.temperatures_),
         "sizes": {str(c): n for c, n in model.sizes_.items()},
         "stability": [model.stability_.get(c, math.nan) for c in range(len(model.centers_))],
         "separation": [model.separation_.get(c, math.nan) for c in range(len(model.centers_))],
@@ -88,7 +90,7 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         save_tensors(weights, made / ENCODER)
         for name in (ARRAYS, ENCODER):  # safetensors lets nobody else read what it writes
             shutil.copymode(made / MODEL, made / name)
-        _swap(made, folder, Path(temporary) / "old")
+        swap_folder(made, folder, Path(temporary) / "old")
 
 
 def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
@@ -125,12 +127,12 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
             f"tensors that are trained of {model.encoder!r}: save the model again"
         )
     encoder.load_state_dict(weights, strict=False)  # the others are not saved
-    model._keep_encoder(encoder)
+    model._keep_encoder(encoder.to(usual_device()))
     model.method_ = plain["method"]
     model.parent_names_ = tuple(plain["parents"])
     model.names_ = {int(category): name for category, name in plain["names"].items()}
     model.n_fine_ = {name: NumberEstimate(**number) for name, number in plain["n_fine"].items()}
-    model.temperature_ = plain["temperature"]
+    model.temperatures_ = Temperatures(**plain["temperatures"])
     model.sizes_ = {int(category): number for category, number in plain["sizes"].items()}
     model.stability_ = dict(enumerate(plain["stability"]))
     model.separation_ = dict(enumerate(plain["separation"]))
@@ -142,18 +144,6 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
     model.history_ = pd.DataFrame()
     model._rows = None
     return model
-
-
-def _swap(made: Path, folder: Path, old: Path) -> None:
-    """Put what was made where the folder is, which moves to `old`, or back where that fails."""
-    try:
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(made, folder)
-    except BaseException:  # also Ctrl-C: what is left in `old` is deleted
-        if old.exists() and not folder.exists():
-            os.replace(old, folder)
-        raise
 
 
 def _is_ours(folder: Path) -> bool:
@@ -172,7 +162,7 @@ def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
 
 def _settings(model: FineCategoryDiscovery) -> dict[str, object]:
     """Return the settings with text for keys, of which JSON takes few other types."""
-    settings = {**model.get_params(deep=False), "progress": True}
+    settings = model.get_params(deep=False)
     if isinstance(model.n_fine, Mapping):
         settings["n_fine"] = {plain_label(label): n for label, n in model.n_fine.items()}
     return settings

@@ -26,6 +26,26 @@ OUTLYING = 0.01
 """Share of each category's own texts that count as far from its center."""
 
 
+@dataclass(frozen=True)
+class Temperatures:
+    """Scales of the softmax over closeness, see `dnalib.discovery.quality.temperature`.
+
+    Attributes
+    ----------
+    known : float
+        Of rows whose coarse class is known.
+    open : float
+        Of rows whose class is predicted along with the category, which may go wrong as well.
+    """
+
+    known: float
+    open: float
+
+    def of(self, given: np.ndarray) -> np.ndarray:
+        """Return the scale of each row (n, 1) from its coarse class (n,), -1 if not known."""
+        return np.where(given >= 0, self.known, self.open)[:, None]
+
+
 @dataclass(frozen=True, eq=False)
 class Sorter:
     """The categories of a model: where their centers are, and what was done to them by hand.
@@ -87,22 +107,27 @@ class Sorter:
         return np.where(forbidden, -np.inf, closeness(features, self.centers))
 
     def probabilities(
-        self, features: np.ndarray, given: np.ndarray, temperature: float
+        self, features: np.ndarray, given: np.ndarray, temperatures: Temperatures
     ) -> np.ndarray:
         """Return the probability (n, C) of each category that is left, in the order of `ids`."""
-        raw = softmax(self.scores(features, given) / temperature, axis=1)
-        by_id = replay_probabilities(self.edits, dict(enumerate(raw.T)), features, temperature)
+        scale = temperatures.of(given)
+        raw = softmax(self.scores(features, given) / scale, axis=1)
+        by_id = replay_probabilities(self.edits, dict(enumerate(raw.T)), features, scale)
         return np.stack([by_id[category] for category in self.ids()], axis=1)
 
     def confidence(
-        self, features: np.ndarray, given: np.ndarray, labels: np.ndarray, temperature: float
+        self,
+        features: np.ndarray,
+        given: np.ndarray,
+        labels: np.ndarray,
+        temperatures: Temperatures,
     ) -> np.ndarray:
         """Return the probability (n,) of the category that each row is in, NaN without text."""
         column = {category: position for position, category in enumerate(self.ids())}
         columns = np.array([column.get(category, 0) for category in labels.tolist()], dtype=int)
         held = np.full(len(labels), np.nan)
         for part in _blocks(np.flatnonzero(labels != NO_TEXT)):
-            probabilities = self.probabilities(features[part], given[part], temperature)
+            probabilities = self.probabilities(features[part], given[part], temperatures)
             held[part] = probabilities[np.arange(len(part)), columns[part]]
         return held
 

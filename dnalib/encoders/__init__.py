@@ -1,7 +1,7 @@
 """Texts, images and given vectors to features."""
 
 from dnalib.encoders.conv import ConvEncoder
-from dnalib.encoders.features import embed, encode
+from dnalib.encoders.features import embed, encode, usual_device
 from dnalib.encoders.loading import load_encoder
 from dnalib.encoders.store import Batch, RaggedStore, Store, VectorStore
 from dnalib.encoders.text import TextEncoder
@@ -18,4 +18,5 @@ __all__ = [
     "embed",
     "encode",
     "load_encoder",
+    "usual_device",
 ]

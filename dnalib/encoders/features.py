@@ -31,6 +31,11 @@ def encode(encoder: nn.Module, store: Store, *, part: slice = slice(None)) -> Te
     return features
 
 
+def usual_device() -> str:
+    """Return where encoders run: on the GPU if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def embed(
     texts: Sequence[str], encoder: str = "minilm", *, max_length: int = 64, progress: bool = True
 ) -> np.ndarray:
@@ -43,5 +48,5 @@ def embed(
     >>> embed(["a cat", "a dog"], progress=False).shape
     (2, 384)
     """
-    frozen = load_encoder(encoder, trainable_layers=2, max_length=max_length)
+    frozen = load_encoder(encoder, trainable_layers=2, max_length=max_length).to(usual_device())
     return encode(frozen, frozen.prepare(texts, progress)).numpy()

@@ -9,12 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import nn
 
 from dnalib.clustering import cluster_and_score
 from dnalib.datasets import CoarseDataset
-from dnalib.encoders import ConvEncoder, Store, VectorEncoder, encode, load_encoder
+from dnalib.encoders import (
+    ConvEncoder,
+    Store,
+    VectorEncoder,
+    encode,
+    load_encoder,
+    usual_device,
+)
 from dnalib.methods.registry import Method, get_method
 from dnalib.neighbors import NeighborGraph, precision
 from dnalib.training import Objective, Task, Trainer, TrainingConfig, seed_everything
@@ -241,7 +247,7 @@ def make_encoder(
         model = ConvEncoder(dataset.train.inputs.shape[1:], seed=seed)
     else:
         model = VectorEncoder(int(np.prod(dataset.train.inputs.shape[1:])), seed=seed)
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model.to(usual_device())
 
 
 def _checkpoint_path(

@@ -1,5 +1,6 @@
 """What the book's command refuses, in one sentence, and how it puts a book in place."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -51,3 +52,21 @@ def test_a_new_book_takes_the_place_of_an_old_one(tmp_path):
     _put_in_place(made, target)
     assert {path.name for path in target.iterdir()} == {*MARKS, "new.html"}
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_old_book_is_not_lost_when_a_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    made, target = tmp_path / "made", tmp_path / "book"
+    for folder in (made, target):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    replace = os.replace
+
+    def fail(source, place):
+        if Path(source).name == "new":
+            raise OSError("no space")
+        replace(source, place)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        _put_in_place(made, target)
+    assert [path.name for path in target.iterdir()] == ["book"]

@@ -293,8 +293,16 @@ def test_bad_use(make, table):
         model.rename(99, "x")
     with pytest.raises(ValueError, match="cannot be merged"):
         model.merge([0, 3])
-    with pytest.raises(ValueError, match="cannot be split into 1000 parts"):
-        model.split(0, 1000)
+    for wrong in ("01", [2.2, 2.9]):
+        with pytest.raises(ValueError, match="there is no category"):
+            model.merge(wrong)
+    for parts in (1000, 2.0):
+        with pytest.raises(ValueError, match=f"cannot be split into {parts} parts"):
+            model.split(0, parts)
+    for wrong in ({"n_init": 0}, {"seed": None}, {"seed": 1.5}, {"max_rows": None}):
+        ((name, value),) = wrong.items()
+        with pytest.raises(ValueError, match=f"{name} is {value}, expected a whole number"):
+            make(4, **wrong).fit(*table)
     with pytest.raises(ValueError, match="method 'dnaa' is unknown: expected 'auto' or one of"):
         make(4, method="dnaa").fit(*table)
     with pytest.raises(ValueError, match="setting 'epoch' is unknown"):

@@ -73,7 +73,9 @@ def test_large_tables_become_parquet(make, table, tmp_path, planar, monkeypatch)
 def test_labels_and_names_stand_in_excel_as_they_are(make, table, tmp_path, planar):
     labels = {"animal": "-1", "plant": "+49"}
     model = make(4).fit(table[0], [labels[name] for name in table[1]]).rename(0, "@home")
+    model.rename(1, "#N/A")
     sheet = pd.read_excel(export(model, tmp_path)["sheet"], dtype=str)
+    assert "'#N/A" in set(sheet["name"])  # by itself it would be an error, and an empty cell here
     assert sheet["parent"].tolist() == model.fitted_table()["parent"].tolist()
     assert "@home" in set(sheet["name"])
 
@@ -82,7 +84,7 @@ def test_the_report_is_one_safe_file(make, table, tmp_path, planar):
     texts, coarse = table
     evil = "cat </script><script>alert(1)</script> &lt;img src=x onerror=alert(2)&gt; purr"
     model = make({"animal": 2, "plant": 2}).fit([*texts, evil], [*coarse, "animal"])
-    model.rename(0, "<i>bold</i>")
+    model.rename(0, "</script><i>bold</i>")
     page = report.write_report(model, tmp_path / "r.html", title="A & <B>").read_text("utf-8")
     parsed = Page(page)
     assert parsed.addresses == [] and not re.search(r"https?://|@import|url\(", page)
