@@ -21,6 +21,10 @@ EPOCH_SECONDS = re.compile(r"^(epoch \d+/\d+ .*?) +seconds [\d.]+$", re.MULTILIN
 """A line that training prints after an epoch."""
 
 
+PROGRESS_LINE = re.compile(r"^\S.*: [\d,]+ of [\d,]+ \S.*, about .* left\n", re.MULTILINE)
+"""A line of `dnalib.progress.Lines`, of which there are the more the slower the machine is."""
+
+
 def keep_outputs(notebook: Path, executed: Path) -> None:
     """Write the outputs of `executed` into `notebook`, whose sources stay as they are.
 
@@ -81,7 +85,7 @@ def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]
 def _settled(output: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode:
     """Return the output without what changes from run to run though nothing else did."""
     if output.output_type == "stream":
-        output.text = EPOCH_SECONDS.sub(r"\1", output.text)
+        output.text = PROGRESS_LINE.sub("", EPOCH_SECONDS.sub(r"\1", output.text))
     data = output.get("data", {})
     if "text/html" in data:
         data["text/html"] = STYLED_TABLE.sub(f"T_{cell_id}", data["text/html"])

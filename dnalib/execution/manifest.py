@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dnalib.files import atomic_path, sha256
 
+MANIFEST = "manifest.json"
 DONE = "done"
 RUNNING = "running"
 REASONS_SHOWN = 3

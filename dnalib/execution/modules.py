@@ -13,6 +13,8 @@ from dnalib.files import sha256
 PACKAGE = "dnalib"
 # These make the executed notebook and its page: their results depend on them too.
 ALWAYS = (f"{PACKAGE}.execution.worker", f"{PACKAGE}.execution.html")
+RESULTS = "results"
+"""Folder beside the library's with what was measured."""
 SAME_PROGRAM = re.compile(r"%%(time|timeit|capture|prun)\b")
 """Magics that run their cell as Python in the notebook's own kernel."""
 
@@ -20,8 +22,10 @@ SAME_PROGRAM = re.compile(r"%%(time|timeit|capture|prun)\b")
 def used(notebook: Notebook, folder: Path | None = None) -> dict[str, str]:
     """Return the digest of every dnalib module that `notebook` uses, however indirectly.
 
-    An import counts wherever it stands, in a function too, and so does a file beside a module that
-    its code names, such as a template. Where a code cell cannot be parsed, every module counts.
+    An import counts wherever it stands, in a function too, and so does a file that is named in
+    quotes: by a module's code one beside it, such as a template, and by a module's or the
+    notebook's one in `RESULTS`, such as a study's table. Where a code cell cannot be parsed, every
+    module counts.
 
     Parameters
     ----------
@@ -32,9 +36,10 @@ def used(notebook: Notebook, folder: Path | None = None) -> dict[str, str]:
     Returns
     -------
     dict
-        Name of a module, or of a file after that of its module, to SHA-256; sorted.
+        Name of a module, or of a file after that of its module or folder, to SHA-256; sorted.
     """
-    files = module_files(folder or Path(dnalib.__file__).parent)
+    folder = folder or Path(dnalib.__file__).parent
+    files = module_files(folder)
     waiting = [name for name in ALWAYS if name in files]
     try:
         for source in notebook.codes:
@@ -52,6 +57,10 @@ def used(notebook: Notebook, folder: Path | None = None) -> dict[str, str]:
     paths = {name: files[name] for name in found}
     for name in found:
         paths |= {f"{name}: {path.name}": path for path in _named_beside(files[name])}
+    codes = [*notebook.codes, *(files[name].read_text("utf-8", "replace") for name in found)]
+    for path in _files_of(folder.parent / RESULTS):
+        if any(re.search(rf'["/]{re.escape(path.name)}"', code) for code in codes):
+            paths[f"{RESULTS}: {path.name}"] = path
     return {name: _digest(path, _stamp(path)) for name, path in sorted(paths.items())}
 
 
@@ -91,8 +100,12 @@ def _names_in(path: Path, package: str, stamp: tuple[int, int]) -> frozenset[str
         return frozenset()
 
 
+def _files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
 def _named_beside(path: Path) -> list[Path]:
-    others = [p for p in path.parent.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
+    others = [p for p in _files_of(path.parent) if p.suffix not in (".py", ".pyc")]
     code = path.read_text("utf-8", errors="replace") if others else ""
     return [other for other in others if f'"{other.name}"' in code]
 

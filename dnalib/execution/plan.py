@@ -9,7 +9,7 @@ from pathlib import Path
 from dnalib import environment
 from dnalib.execution import ingredients
 from dnalib.execution.jobs import Job
-from dnalib.execution.manifest import DONE, Manifest
+from dnalib.execution.manifest import DONE, MANIFEST, Manifest
 from dnalib.execution.notebooks import Notebook, discover, select
 from dnalib.execution.parameters import Profile, check, load_profile, parse_overrides
 
@@ -46,7 +46,7 @@ class Plan:
     @property
     def manifest_file(self) -> Path:
         """Where the manifest of the results folder is."""
-        return self.output / "manifest.json"
+        return self.output / MANIFEST
 
     @property
     def requirements(self) -> Path:
@@ -92,12 +92,12 @@ def to_verify(options: argparse.Namespace, root: Path, scratch: Path) -> tuple[P
     ValueError
         As `make`, and when the results of a chosen notebook are not done.
     """
-    manifest = None
+    manifest, threads = None, {}
 
     def recorded(notebook: Notebook, profile: Profile) -> dict:
         nonlocal manifest
         output = _output(options, root, profile)
-        manifest = manifest or Manifest(output / "manifest.json")
+        manifest = manifest or Manifest(output / MANIFEST)
         entry = manifest.entry(notebook.name) or {}
         if entry.get("outcome") != DONE or not isinstance(entry.get("parameters"), dict):
             raise ValueError(
@@ -105,10 +105,15 @@ def to_verify(options: argparse.Namespace, root: Path, scratch: Path) -> tuple[P
                 "or choose others with --only."
             )
         check(entry["parameters"], notebook)
+        threads[notebook.name] = entry.get("threads")
         return entry["parameters"]
 
     stored = _make(options, root, recorded)
-    jobs = [replace(job, output=scratch) for job in stored.jobs]
+    # With as many threads: they add up in another order, and training amplifies that.
+    jobs = [
+        replace(job, output=scratch, threads=threads[job.name] or job.threads)
+        for job in stored.jobs
+    ]
     return stored, replace(stored, jobs=jobs, output=scratch, forced_by="--verify")
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from dnalib.execution.manifest import Manifest
+from dnalib.execution.manifest import MANIFEST, Manifest
 from dnalib.files import atomic_path
 
 FROM_MANIFEST = ("seconds", "cpu_seconds", "threads", "hardware", "revision")
@@ -24,7 +24,7 @@ def keep_readings(output: Path, names: list[str], path: Path) -> dict[str, dict]
     path : pathlib.Path
         The file to write.
     """
-    manifest = Manifest(output / "manifest.json")
+    manifest = Manifest(output / MANIFEST)
     readings = {}
     for name in names:
         entry = manifest.entry(name)

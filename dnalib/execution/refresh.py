@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from dnalib import environment
 from dnalib.execution import command
 from dnalib.execution.keeping import keep_outputs
-from dnalib.execution.notebooks import discover
+from dnalib.execution.manifest import MANIFEST, Manifest
+from dnalib.execution.notebooks import Notebook, discover
 from dnalib.execution.readings import check_rows, keep_readings, show_times
 from dnalib.running.arguments import complain
 
@@ -31,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
 def refresh(root: Path) -> int:
     """Run and keep the notebooks of the project at `root`; nothing is kept if one of them fails.
 
+    They run one at a time, and those that ran side by side run again, so that their times compare.
+
     Returns
     -------
     int
@@ -47,7 +51,10 @@ def refresh(root: Path) -> int:
     output, readme = root / "outputs" / "quick", root / "README.md"
     notebooks = discover(root / "notebooks")
     check_rows([notebook.name for notebook in notebooks], readme)
-    failed = command.main(["--output", str(output)], root=root)
+    failed = 0
+    if otherwise := _measured_otherwise(output, notebooks):
+        failed = command.main(["--output", str(output), "--force", "--only", *otherwise], root=root)
+    failed = failed or command.main(["--output", str(output)], root=root)
     if not failed:
         for notebook in notebooks:
             keep_outputs(notebook.path, output / "executed" / notebook.path.name)
@@ -55,3 +62,10 @@ def refresh(root: Path) -> int:
         readings = keep_readings(output, names, root / "results" / "quick.json")
         show_times(readings, readme)
     return failed
+
+
+def _measured_otherwise(output: Path, notebooks: list[Notebook]) -> list[str]:
+    """Return the notebooks that ran with other threads, as side by side, than they have alone."""
+    alone, manifest = environment.threads_used(environment.cores()), Manifest(output / MANIFEST)
+    entries = {notebook.name: manifest.entry(notebook.name) or {} for notebook in notebooks}
+    return [name for name, entry in entries.items() if entry.get("threads", alone) != alone]

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from dnalib import environment
 from dnalib.execution import keeping, modules
 from dnalib.execution.keeping import keep_outputs, outputs_are_of
 from dnalib.execution.notebooks import read
@@ -73,11 +74,20 @@ def test_another_run_of_the_same_changes_no_byte(tmp_path):
             ],
         ),
         (
+            [
+                new_output(
+                    "stream",
+                    text="encoding: 1,052 of 2,000 texts, about 2 min left\nloss 1.03\n",
+                )
+            ],
+            [new_output("stream", text="loss 1.03\n")],
+        ),
+        (
             [new_output("execute_result", {"text/plain": "<Styler at 0x7f3a10>"})],
             [new_output("execute_result", {"text/plain": "<Styler at 0x7f6bc8>"})],
         ),
     ],
-    ids=["printed", "addresses"],
+    ids=["printed", "lines of progress", "addresses"],
 )
 def test_what_differs_between_runs_is_left_out(tmp_path, one, other):
     notebook, kept = write(tmp_path / "01_a.ipynb", cells()), []
@@ -131,6 +141,23 @@ def test_refreshing_runs_the_notebooks_and_keeps_their_outputs(project):
     kept = path.read_bytes()
     assert refresh(project.root) == 0  # up to date: outputs do not change the source
     assert path.read_bytes() == kept
+
+
+def test_what_ran_side_by_side_is_measured_again(project, monkeypatch):
+    names = ("00_a", "01_b")
+    for name in names:
+        project.notebook(name, METRICS)
+    rows = [f"| [x](notebooks/{name}.ipynb) | 9 s |\n" for name in names]
+    (project.root / "README.md").write_text("".join(rows))
+    assert refresh(project.root) == 0
+    stored = project.root / "outputs" / "quick" / "manifest.json"
+    manifest = json.loads(stored.read_text())
+    before = {name: entry["started"] for name, entry in project.manifest().items()}
+    other = environment.threads_used(environment.cores()) + 1
+    stored.write_text(json.dumps(manifest).replace('"threads": ', f'"threads": {other}, "x": ', 1))
+    assert refresh(project.root) == 0
+    again = [name for name in names if project.manifest()[name]["started"] != before[name]]
+    assert again == ["00_a"]
 
 
 def test_a_document_without_a_row_of_a_notebook_is_refused_and_left_as_it_was(tmp_path):

@@ -186,6 +186,18 @@ def test_the_recorded_threads_are_those_that_were_used(runs, monkeypatch):
     assert runs.project.manifest()["00_first"]["threads"] == 7
 
 
+def test_jobs_share_the_cores_and_verify_takes_as_many_threads_as_there_were(runs, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(environment, "cores", lambda: 4)
+    taken = []
+    run = supervisor.run
+    monkeypatch.setattr(supervisor, "run", lambda job, *rest: taken.append(job) or run(job, *rest))
+    runs("--force", "--jobs", "2")
+    assert runs.project.manifest()["00_first"]["threads"] == 2
+    runs("--verify")
+    assert [job.threads for job in taken] == [2] * 4
+
+
 def test_a_runner_to_whom_nobody_listens_writes_all_its_files(runs, monkeypatch):
     class Closed(io.StringIO):
         def write(self, text):

@@ -1,9 +1,11 @@
 """The modules that a notebook uses are found by reading, however deep they lie."""
 
+from pathlib import Path
+
 import pytest
 
 from dnalib.execution import modules
-from dnalib.execution.notebooks import read
+from dnalib.execution.notebooks import discover, read
 
 LIBRARY = {
     "__init__": "",
@@ -98,6 +100,32 @@ def test_a_file_that_a_used_module_names_counts(project, library):
     after = modules.used(notebook, library)
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"dnalib.package.inner: page.html"}
+
+
+def test_a_table_of_results_that_is_named_counts(project, library):
+    results = library.parent / "results"
+    results.mkdir()
+    for name in ("study.csv", "seen.csv", "other.csv"):
+        (results / name).write_text("before")
+    (library / "package" / "inner.py").write_text('file = "study.csv"')
+    project.notebook("00_first", 'from dnalib import package\nread("../results/seen.csv")')
+    notebook = read(project.notebooks / "00_first.ipynb")
+    named = {name for name in modules.used(notebook, library) if name.startswith("results")}
+    assert named == {"results: study.csv", "results: seen.csv"}
+
+
+def test_the_repositorys_notebooks_know_the_tables_that_they_show():
+    shown = {
+        "02": {"published.csv"},
+        "07": {"vision_isif.csv"},
+        "08": {"novel_class_discovery.csv"},
+        "09": {"hierarchy.csv", "runs.jsonl"},
+        "10": {"salient_features.csv"},
+        "12": {"own_data.csv"},
+    }
+    for notebook in discover(Path(__file__).parents[2] / "notebooks"):
+        known = {name.removeprefix("results: ") for name in modules.used(notebook)}
+        assert shown.get(notebook.name[:2], set()) <= known
 
 
 def test_the_real_library_is_followed_to_its_bottom(project):
