@@ -52,6 +52,10 @@ def library_digest() -> str:
 
 def peak_gib() -> float:
     """Return the most memory in GiB that this process has held."""
+    if sys.platform == "win32":
+        import psutil  # not above: the check needs this module to say that psutil is missing
+
+        return psutil.Process().memory_info().peak_wset / 2**30
     import resource  # not above: Windows has none
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -23,6 +23,7 @@ from dnalib.environment import thread_settings
 
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
+SIGKILL = getattr(signal, "SIGKILL", 9)  # Windows has none
 POLL_SECONDS = 0.2
 FOLDERS = ("DNALIB_CACHE", "DNALIB_DATA")
 """Variables that name a folder; relative, they start where this process works."""
@@ -221,7 +222,7 @@ def ending(returncode: int | None, *, short_of_memory: bool = False) -> str:
     """
     if returncode is None:
         return ""
-    killed = returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    killed = returncode in (-SIGKILL, 128 + SIGKILL)
     note = ", probably out of memory" if killed and short_of_memory else ""
     if returncode >= 0:
         return f"exit code {returncode}{note}"

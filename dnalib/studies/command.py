@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnalib.running.arguments import Parser
+from dnalib.running.arguments import Parser, complain
+from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
 from dnalib.studies.study import Study
+
+PROGRAM = "study"
+FAILED, CANNOT_WRITE = 1, 8  # as those of the grid
 
 STUDIES = (
     "instances",
@@ -26,18 +32,41 @@ def main(arguments: Sequence[str]) -> int:
     Returns
     -------
     int
-        0 when the table is complete, 2 when the command line was refused.
+        0 when the table is complete, 2 when it was refused or a dataset is not to be had, 8 when a
+        file could not be written, 1 when a notebook that measures failed, 130 or 143 after Ctrl-C
+        or SIGTERM.
     """
+    asked = _parse(arguments)
+    try:
+        with one_interrupt():
+            _run(asked)
+    except (ValueError, FileNotFoundError) as error:
+        return complain(PROGRAM, error)
+    except OSError as error:  # what was measured before stays
+        problem = f"stopped early, {error}; start it again to go on"
+        return complain(PROGRAM, problem, CANNOT_WRITE)
+    except subprocess.CalledProcessError as error:
+        return complain(PROGRAM, f"{error.cmd[-1]} ended with {error.returncode}", FAILED)
+    except Terminated:
+        return TERMINATED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
-        prog="study",
+        prog=PROGRAM,
         usage="python -m dnalib study NAME [options]",
         description="Measure what a study's table in results/ lacks, row by row.",
         allow_abbrev=False,
     )
-    parser.add_argument("name", choices=STUDIES)
-    name = parser.parse_known_args(arguments)[0].name
-    study = load_study(name)
     add = parser.add_argument
+    add("name", choices=STUDIES)
+    named = next((name for name in arguments if name in STUDIES), None)
+    if named is None:
+        parser.parse_args(arguments)  # says what is wrong, or helps
+    study = load_study(named)
     add("--datasets", nargs="+", choices=study.datasets, default=study.datasets)
     add("--methods", nargs="+", choices=study.methods, default=study.methods)
     add("--seeds", nargs="+", type=int, default=study.seeds)
@@ -47,7 +76,11 @@ def main(arguments: Sequence[str]) -> int:
         default=study.path,
         help=f"default: results/{study.file}",
     )
-    asked = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def _run(asked: argparse.Namespace) -> None:
+    study = load_study(asked.name)
     for row in study.run(asked.datasets, asked.methods, asked.seeds, asked.results):
         scores = "  ".join(f"{s} {row[s]:.1f}" for s in study.main if s in row)
         print(
@@ -55,7 +88,6 @@ def main(arguments: Sequence[str]) -> int:
             flush=True,
         )
     print(f"{asked.results} holds all that was asked for")
-    return 0
 
 
 def load_study(name: str) -> Study:

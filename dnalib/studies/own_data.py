@@ -9,7 +9,6 @@ the true one. What the notebook leaves (tables, report, model) stays in ``output
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -76,6 +75,8 @@ def read_rows(folder: Path) -> Iterator[dict]:
 
 
 def _cpu_of_children() -> float:
+    import resource  # not above: Windows has none, and notebook 12 imports this module
+
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -1,6 +1,7 @@
 """What a study keeps: every row at once, in order, and nothing twice."""
 
 from dataclasses import replace
+from subprocess import CalledProcessError
 
 import pandas as pd
 import pytest
@@ -99,6 +100,31 @@ def test_the_command_prints_each_row_and_refuses_unknown_names(
     with pytest.raises(SystemExit, match="2"):
         main(["salient", "--datasets", "three"])
     assert "'three'" in capsys.readouterr().err
+
+
+def test_help_of_a_study_lists_its_options(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["instances", "--help"])
+    assert "--datasets" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (FileNotFoundError("no such data"), 2, "no such data"),
+        (PermissionError("read-only"), 8, "stopped early, read-only; start it again to go on"),
+        (CalledProcessError(3, ["papermill", "12.ipynb"]), 1, "12.ipynb ended with 3"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_stops_a_study_is_one_sentence(study, monkeypatch, capsys, error, code, sentence):
+    def broken(*asked):
+        raise error
+
+    monkeypatch.setattr(command, "load_study", lambda name: study)
+    monkeypatch.setattr(command, "_run", broken)
+    assert main(["salient"]) == code
+    assert capsys.readouterr().err == (f"study: {sentence}\n" if sentence else "")
 
 
 @pytest.mark.parametrize("name", STUDIES)
