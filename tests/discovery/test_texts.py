@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnalib.datasets.cells import plain_label
+from dnalib.discovery.notes import table_notes
 from dnalib.discovery.texts import LONGEST, clean, is_missing, prepare, prepare_new
 
 
@@ -115,6 +115,16 @@ def test_bad_tables(texts, coarse, sentence):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_column_of_ids_for_labels_makes_no_endless_sentence():
+    labels = [f"ticket-{number}" for number in range(5000)]
+    rows = prepare([f"text {label}" for label in labels], labels)
+    (note,) = table_notes(rows, most=9000, n_learned=5000, n_asked=0, n_found=5000)
+    assert len(note) < 300 and note.endswith("… (5000 in all).")
+    with pytest.raises(ValueError, match=r"'ticket-x' is unknown .* \(5000 in all\)") as caught:
+        prepare_new(["a text"], ["ticket-x"], rows.parents)
+    assert len(str(caught.value)) < 300
+
+
 def test_whole_numbers_are_the_same_label_where_one_is_missing():
     coarse = pd.Series([1, 2, None, 1])
     assert coarse.dtype == float
@@ -122,5 +132,3 @@ def test_whole_numbers_are_the_same_label_where_one_is_missing():
     assert rows.parents == ("1", "2")
     _, given = prepare_new(["cat", "rose"], [1, 2], rows.parents)
     assert given.tolist() == [0, 1]
-    written = [plain_label(label) for label in (np.float32(3), 2.5, "1.0", float("inf"), True)]
-    assert written == ["3", "2.5", "1.0", "inf", "True"]
