@@ -15,6 +15,8 @@ PACKAGE = "dnalib"
 ALWAYS = (f"{PACKAGE}.execution.worker", f"{PACKAGE}.execution.html")
 RESULTS = "results"
 """Folder beside the library's with what was measured."""
+QUOTED = re.compile(r'(?=["/]([^"/\n]+)")')
+"""What stands in quotes, or in them behind the last slash; ahead, for such may overlap."""
 SAME_PROGRAM = re.compile(r"%%(time|timeit|capture|prun)\b")
 """Magics that run their cell as Python in the notebook's own kernel."""
 
@@ -57,9 +59,10 @@ def used(notebook: Notebook, folder: Path | None = None) -> dict[str, str]:
     paths = {name: files[name] for name in found}
     for name in found:
         paths |= {f"{name}: {path.name}": path for path in _named_beside(files[name])}
-    codes = [*notebook.codes, *(files[name].read_text("utf-8", "replace") for name in found)]
+    named = {name for source in notebook.codes for name in QUOTED.findall(source)}
+    named = named.union(*(_quoted_in(files[name], _stamp(files[name])) for name in found))
     for path in _files_of(folder.parent / RESULTS):
-        if any(re.search(rf'["/]{re.escape(path.name)}"', code) for code in codes):
+        if path.name in named:
             paths[f"{RESULTS}: {path.name}"] = path
     return {name: _digest(path, _stamp(path)) for name, path in sorted(paths.items())}
 
@@ -98,6 +101,11 @@ def _names_in(path: Path, package: str, stamp: tuple[int, int]) -> frozenset[str
         return frozenset(_names(ast.parse(path.read_text("utf-8")), package))
     except (SyntaxError, ValueError):  # whoever imports it is told, and its digest counts
         return frozenset()
+
+
+@functools.cache
+def _quoted_in(path: Path, stamp: tuple[int, int]) -> frozenset[str]:
+    return frozenset(QUOTED.findall(path.read_text("utf-8", "replace")))
 
 
 def _files_of(folder: Path) -> list[Path]:
