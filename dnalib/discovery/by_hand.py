@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral
 from typing import Self
 
 import numpy as np
 
 from dnalib.clustering import kmeans
 from dnalib.datasets.cells import plain_label
+from dnalib.discovery.counting import is_whole
 from dnalib.discovery.edits import Cut, Edit, Merge, Rename, replay
 
 
@@ -92,7 +92,7 @@ class EditedByHand:
         rows = self._needs_rows("the texts to split")
         self._check_categories([category])
         features = np.unique(rows.features[self.labels_ == category], axis=0)
-        if not isinstance(parts, Integral) or not 2 <= parts <= len(features):
+        if not is_whole(parts) or not 2 <= parts <= len(features):
             raise ValueError(
                 f"category {category} cannot be split into {parts!r} parts: expected 2 to "
                 f"{len(features)}, the number of its distinct texts"

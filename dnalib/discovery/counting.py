@@ -34,7 +34,7 @@ def wanted_numbers(n_fine: object, rows: Rows, chosen: np.ndarray) -> Wanted:
     sizes = np.bincount(rows.coarse[chosen], minlength=len(rows.parents))
     if isinstance(n_fine, str) and n_fine == "auto":
         return {}
-    if _is_whole(n_fine):
+    if is_whole(n_fine):
         if n_fine < len(sizes):
             raise ValueError(
                 f"n_fine is {n_fine} but there are {len(sizes)} coarse classes, expected at least "
@@ -118,7 +118,8 @@ def count_categories(
     return numbers
 
 
-def _is_whole(number: object) -> bool:
+def is_whole(number: object) -> bool:
+    """Tell whether a setting is a whole number, which True and False are not."""
     return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
@@ -133,7 +134,7 @@ def _by_label(n_fine: Mapping, parents: tuple[str, ...], sizes: np.ndarray) -> d
             raise ValueError(
                 f"n_fine names the coarse label {label!r}, expected some of: {some_of(parents)}"
             )
-        if not _is_whole(number) or number < 1:
+        if not is_whole(number) or number < 1:
             raise ValueError(
                 f"n_fine asks for {number!r} categories of {label!r}, expected a number from 1 up"
             )

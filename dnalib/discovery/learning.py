@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import nn
 
 from dnalib.clustering import NumberEstimate, ParentedClustering, cluster_within
 from dnalib.datasets import CoarseDataset, Split
-from dnalib.discovery.counting import Wanted, count_categories, wanted_numbers
+from dnalib.discovery.counting import Wanted, count_categories, is_whole, wanted_numbers
 from dnalib.discovery.texts import Rows
 from dnalib.methods import METHODS, Method, Run, get_method, run
 from dnalib.training import TrainingConfig
@@ -97,7 +96,7 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
         )
     for name, least in (("max_rows", 1), ("n_init", 1), ("seed", 0)):
         value = getattr(model, name)
-        if not isinstance(value, Integral) or value < least:
+        if not is_whole(value) or value < least:
             raise ValueError(f"{name} is {value!r}, expected a whole number, {least} or more")
     TrainingConfig.check_names(model.settings or {})  # `run` would take its own arguments from it
     chosen = choose(rows, model.max_rows, model.seed)
