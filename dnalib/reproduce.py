@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dnalib.running.arguments import Parser, complain, count
-from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
+from dnalib.running.interrupts import Terminated, exit_code_of
 from dnalib.studies.command import STUDIES
 
 PROGRAM = "reproduce"
@@ -45,13 +45,11 @@ def main(arguments: Sequence[str]) -> int:
             return complain(
                 PROGRAM, f"there is no {path} here; run it in a clone of the repository"
             )
-    try:
-        with one_interrupt():
-            failed = [step for step in steps(jobs) if _run(step)]
-    except Terminated:
-        return TERMINATED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return exit_code_of(lambda: _run_all(jobs))
+
+
+def _run_all(jobs: int) -> int:
+    failed = [step for step in steps(jobs) if _run(step)]
     if failed:
         return complain(PROGRAM, f"failed: {', '.join(failed)}; what they said is above", FAILED)
     return 0

@@ -46,7 +46,7 @@ from dnalib.running.arguments import (
     say,
 )
 from dnalib.running.cluster import Cluster
-from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
+from dnalib.running.interrupts import exit_code_of
 from dnalib.running.processes import Limits
 
 RESULTS = Path("results")
@@ -73,17 +73,12 @@ def main(arguments: Sequence[str]) -> int:
     """
     asked = _parse(arguments)
     try:
-        with one_interrupt():
-            return _refresh(asked) if asked.tables else _run(asked)
+        return exit_code_of(lambda: _refresh(asked) if asked.tables else _run(asked))
     except (ValueError, FileNotFoundError) as error:
         return complain(PROGRAM, error)
     except OSError as error:  # what was done before stays done
         problem = f"stopped early, {error}; start it again to go on"
         return complain(PROGRAM, problem, CANNOT_WRITE)
-    except Terminated:
-        return TERMINATED
-    except KeyboardInterrupt:
-        return INTERRUPTED
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -25,7 +25,7 @@ from dnalib.execution.remote import Here, Remote
 from dnalib.files import atomic_path
 from dnalib.running.arguments import complain, say
 from dnalib.running.cluster import Cluster
-from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
+from dnalib.running.interrupts import exit_code_of
 
 
 def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
@@ -48,18 +48,13 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a title must not break a terminal, or a log
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with one_interrupt():
-            return _action(asked)(asked, root)
+        return exit_code_of(lambda: _action(asked)(asked, root))
     except _Refused as error:
         return complain("run_all.py", error)
     except lock.Locked as error:
         return complain("run_all.py", error, LOCKED)
     except OSError as error:  # what was done before stays done
         return complain("run_all.py", f"stopped early, {error}.", EXIT_CODES[Outcome.CANNOT_WRITE])
-    except Terminated:
-        return TERMINATED
-    except KeyboardInterrupt:
-        return INTERRUPTED
 
 
 def _action(asked: argparse.Namespace) -> Callable[[argparse.Namespace, Path], int]:

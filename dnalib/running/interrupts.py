@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, 128 + SIGTERM, as shells have it
@@ -33,3 +33,14 @@ def one_interrupt() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def exit_code_of(work: Callable[[], int]) -> int:
+    """Return what `work` returns, or the exit code of the interrupt that ended it."""
+    try:
+        with one_interrupt():
+            return work()
+    except Terminated:
+        return TERMINATED
+    except KeyboardInterrupt:
+        return INTERRUPTED

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dnalib.running.arguments import Parser, complain
-from dnalib.running.interrupts import INTERRUPTED, TERMINATED, Terminated, one_interrupt
+from dnalib.running.interrupts import exit_code_of
 from dnalib.studies.study import Study
 
 PROGRAM = "study"
@@ -38,8 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     asked = _parse(arguments)
     try:
-        with one_interrupt():
-            _run(asked)
+        return exit_code_of(lambda: _run(asked))
     except (ValueError, FileNotFoundError) as error:
         return complain(PROGRAM, error)
     except OSError as error:  # what was measured before stays
@@ -47,11 +46,6 @@ def main(arguments: Sequence[str]) -> int:
         return complain(PROGRAM, problem, CANNOT_WRITE)
     except subprocess.CalledProcessError as error:
         return complain(PROGRAM, f"{error.cmd[-1]} ended with {error.returncode}", FAILED)
-    except Terminated:
-        return TERMINATED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -79,7 +73,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(asked: argparse.Namespace) -> None:
+def _run(asked: argparse.Namespace) -> int:
     study = load_study(asked.name)
     for row in study.run(asked.datasets, asked.methods, asked.seeds, asked.results):
         scores = "  ".join(f"{s} {row[s]:.1f}" for s in study.main if s in row)
@@ -88,6 +82,7 @@ def _run(asked: argparse.Namespace) -> None:
             flush=True,
         )
     print(f"{asked.results} holds all that was asked for")
+    return 0
 
 
 def load_study(name: str) -> Study:
