@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnalib.running.arguments import Parser, complain, count
+from dnalib.running.arguments import FAILED, Parser, complain, count
 from dnalib.running.interrupts import Terminated, exit_code_of
 from dnalib.studies.command import STUDIES
 
 PROGRAM = "reproduce"
-FAILED = 1
 PLAN = Path("results/plan.toml")
 README = Path("README.md")
 PATIENCE_SECONDS = 2

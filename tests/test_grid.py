@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from multiprocessing import get_context
 
 import numpy as np
@@ -20,16 +19,10 @@ from dnalib.benchmark import Apart, Cell, CellFailed, ResultStore, main, run_gri
 from dnalib.benchmark.grid import resolve
 from dnalib.benchmark.progress import Progress
 from dnalib.running.processes import Limits
+from tests.waiting import wait_until
 
 CELL = Cell("digits", "embeddings", 0)
 GRID = ["--datasets", "digits", "--methods", "embeddings", "--seeds", "0", "1", "2"]
-
-
-def wait_until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def append_many(path, writer):

@@ -37,21 +37,21 @@ from dnalib.benchmark.tables import (
 from dnalib.files import atomic_path, lock_of, write_table
 from dnalib.methods import get_method
 from dnalib.running.arguments import (
+    FAILED,
     Parser,
     add_running_options,
     assignments,
     complain,
     count,
+    exit_code_of_measuring,
     positive,
     say,
 )
 from dnalib.running.cluster import Cluster
-from dnalib.running.interrupts import exit_code_of
 from dnalib.running.processes import Limits
 
 RESULTS = Path("results")
 DEFAULT_ENCODER = "minilm"
-FAILED, CANNOT_WRITE = 1, 8  # as those of run_all.py
 USAGE = "python -m dnalib benchmark [options]"
 PROGRAM = "benchmark"
 WHAT_IS_RUN = ("datasets", "methods", "seeds", "encoder", "paper", "epochs", "settings")
@@ -72,13 +72,7 @@ def main(arguments: Sequence[str]) -> int:
         130 after Ctrl-C and 143 after SIGTERM.
     """
     asked = _parse(arguments)
-    try:
-        return exit_code_of(lambda: _refresh(asked) if asked.tables else _run(asked))
-    except (ValueError, FileNotFoundError) as error:
-        return complain(PROGRAM, error)
-    except OSError as error:  # what was done before stays done
-        problem = f"stopped early, {error}; start it again to go on"
-        return complain(PROGRAM, problem, CANNOT_WRITE)
+    return exit_code_of_measuring(PROGRAM, lambda: _refresh(asked) if asked.tables else _run(asked))
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

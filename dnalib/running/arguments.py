@@ -9,7 +9,9 @@ import tomllib
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-REFUSED = 2
+from dnalib.running.interrupts import exit_code_of
+
+FAILED, REFUSED, CANNOT_WRITE = 1, 2, 8  # as those of run_all.py
 # Python's own spellings, which TOML does not know.
 PYTHON_WORDS = {"True": True, "False": False, "None": None}
 
@@ -69,6 +71,21 @@ def complain(program: str, problem: str | Exception, code: int = REFUSED) -> int
     """Say in one sentence what is wrong; return the exit code."""
     print(f"{program}: {one_line(str(problem))}", file=sys.stderr)
     return code
+
+
+def exit_code_of_measuring(program: str, measure: Callable[[], int]) -> int:
+    """Return the exit code of a command that keeps each result as it comes, and can go on later.
+
+    What `measure` returns, 2 when it refuses its input, 8 when a file could not be written, 130 or
+    143 after an interrupt; what is wrong is said in one sentence.
+    """
+    try:
+        return exit_code_of(measure)
+    except (ValueError, FileNotFoundError) as error:
+        return complain(program, error)
+    except OSError as error:  # what was done before stays done
+        problem = f"stopped early, {error}; start it again to go on"
+        return complain(program, problem, CANNOT_WRITE)
 
 
 def one_line(text: str) -> str:

@@ -8,12 +8,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnalib.running.arguments import Parser, complain
-from dnalib.running.interrupts import exit_code_of
+from dnalib.running.arguments import FAILED, Parser, complain, exit_code_of_measuring
 from dnalib.studies.study import Study
 
 PROGRAM = "study"
-FAILED, CANNOT_WRITE = 1, 8  # as those of the grid
 
 STUDIES = (
     "instances",
@@ -38,12 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     asked = _parse(arguments)
     try:
-        return exit_code_of(lambda: _run(asked))
-    except (ValueError, FileNotFoundError) as error:
-        return complain(PROGRAM, error)
-    except OSError as error:  # what was measured before stays
-        problem = f"stopped early, {error}; start it again to go on"
-        return complain(PROGRAM, problem, CANNOT_WRITE)
+        return exit_code_of_measuring(PROGRAM, lambda: _run(asked))
     except subprocess.CalledProcessError as error:
         return complain(PROGRAM, f"{error.cmd[-1]} ended with {error.returncode}", FAILED)
 

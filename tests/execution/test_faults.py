@@ -18,6 +18,7 @@ import pytest
 
 import dnalib
 from tests.execution.conftest import METRICS, SLEEP, Project, run
+from tests.waiting import wait_until
 
 SCRIPT = """
 import sys
@@ -69,14 +70,6 @@ def running(*command) -> list[int]:
     every = psutil.process_iter(["cmdline", "status"])
     alive = [p for p in every if p.info["status"] != psutil.STATUS_ZOMBIE]
     return [process.pid for process in alive if process.info["cmdline"] == list(command)]
-
-
-def wait_until(condition, seconds=120):
-    """Wait until `condition()` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
