@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
 from dnalib.clustering import kmeans
+from dnalib.clustering.kmeans import finite_matrix
 
 ALPHAS = (0.0, *np.geomspace(0.1, 1000, 40))
 """The weights of the reference that Abid et al. try; 0 is plain PCA."""
@@ -40,7 +41,7 @@ class ContrastivePCA:
 
     def transform(self, inputs: ArrayLike) -> np.ndarray:
         """Return the coordinates ``(n, k)`` of inputs ``(n, d)``, or of n images of d pixels."""
-        return (_rows(inputs) - self.mean) @ self.components
+        return (_rows("inputs", inputs) - self.mean) @ self.components
 
 
 def contrastive_pca(
@@ -80,16 +81,16 @@ def contrastive_pca(
     >>> contrastive_pca(targets, reference, 1, alpha=2.0).components.ravel().round(1) ** 2
     array([0., 1.])
     """
-    targets, reference = _rows(targets), _rows(reference)
+    targets, reference = _rows("targets", targets), _rows("reference", reference)
     if targets.shape[1] != reference.shape[1]:
         raise ValueError(
             f"targets have {targets.shape[1]} coordinates and the reference {reference.shape[1]}: "
             "expected as many"
         )
-    if not 1 <= n_components <= targets.shape[1] or alpha < 0:
+    if not 1 <= n_components <= targets.shape[1] or not 0 <= alpha < np.inf:
         raise ValueError(
             f"n_components is {n_components} and alpha {alpha}: expected 1 to "
-            f"{targets.shape[1]} components and an alpha of at least 0"
+            f"{targets.shape[1]} components and a finite alpha of at least 0"
         )
     contrast = _covariance(targets) - alpha * _covariance(reference)
     # The largest eigenvalues come last.
@@ -144,7 +145,7 @@ def compress(
     code has such a step as well. Sets that are not longer than ``n_components`` are only flattened;
     no more components are taken than there are rows.
     """
-    targets, reference = _rows(targets), _rows(reference)
+    targets, reference = _rows("targets", targets), _rows("reference", reference)
     if targets.shape[1] <= n_components:
         return targets, reference
     together = np.concatenate([targets, reference])
@@ -190,9 +191,9 @@ def _alike(one: ContrastivePCA, other: ContrastivePCA) -> float:
     return float(np.prod(np.minimum(cosines, 1)))
 
 
-def _rows(inputs: ArrayLike) -> np.ndarray:
+def _rows(name: str, inputs: ArrayLike) -> np.ndarray:
     inputs = np.asarray(inputs, dtype=np.float64)
-    return inputs.reshape(len(inputs), -1)
+    return finite_matrix(inputs.reshape(len(inputs), -1), name)
 
 
 def _covariance(rows: np.ndarray) -> np.ndarray:

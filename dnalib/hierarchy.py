@@ -34,8 +34,14 @@ class Tree:
 
     def __post_init__(self):
         parents = np.asarray(self.parents)
-        is_before = parents[:-1] > np.arange(len(parents) - 1)
-        if parents[-1] != -1 or not is_before.all() or (parents[:-1] < self.n_leaves).any():
+        below = parents[:-1]
+        if not (
+            0 < self.n_leaves <= len(parents)
+            and parents[-1] == -1
+            and (below > np.arange(len(below))).all()
+            and (self.n_leaves <= below).all()
+            and (below < len(parents)).all()
+        ):
             raise ValueError(
                 f"parents {parents.tolist()[:9]} are no tree of {self.n_leaves} leaves: expected "
                 "inner nodes as parents, each after its children, and -1 for the last"

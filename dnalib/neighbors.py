@@ -303,8 +303,8 @@ def recall(graph: NeighborGraph, fine: np.ndarray) -> float:
 
     For each query, of ``min(k, size of its fine category - 1)``.
     """
-    fine = np.asarray(fine)
-    others = np.bincount(fine)[fine] - 1
+    _, ids, sizes = np.unique(fine, return_inverse=True, return_counts=True)
+    others = sizes[ids] - 1
     possible = int(np.minimum(others, graph.k).sum())
     kept = int((_same_fine(graph, fine) & graph.keep).sum())
     return kept / possible if possible else float("nan")
@@ -333,7 +333,7 @@ def released_positives(graph: NeighborGraph, queries: np.ndarray) -> np.ndarray:
     positives : ndarray (b, k + 2) int64
         Padded with -1.
     """
-    neighbors = graph.positives()[queries]
+    neighbors = np.where(graph.keep[queries], graph.indices[queries], DROPPED)
     any_filtered = (neighbors == DROPPED).any(axis=1)
     last = graph.n - 1
     # Setting the same element of a mask twice changes nothing: no text may be counted twice.

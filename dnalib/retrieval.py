@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dnalib.clustering import cluster_and_score
+from dnalib.clustering.kmeans import finite_matrix
 from dnalib.neighbors import retrieve
 
 BLOCK = 1024
@@ -80,7 +81,7 @@ def weighted_knn(
     Raises
     ------
     ValueError
-        If there is not one label a row, or k is less than 1.
+        If there is not one label a row, a feature is not finite, or k is less than 1.
 
     References
     ----------
@@ -92,6 +93,8 @@ def weighted_knn(
     >>> weighted_knn(np.eye(2), np.array([0, 1]), np.eye(2), np.array([0, 1]), k=1)
     100.0
     """
+    train_features = finite_matrix(train_features, "train_features")
+    test_features = finite_matrix(test_features, "test_features")
     train_labels = _one_label_a_row("train_features", train_features, train_labels)
     test_labels = _one_label_a_row("test_features", test_features, test_labels)
     if k < 1:

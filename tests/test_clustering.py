@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,8 +164,9 @@ def test_one_sample():
     assert score([4], [0]) == pytest.approx(PERFECT)
 
 
-def test_string_labels():
-    assert assign_clusters(["cat", "cat", "dog"], [7, 7, 0]) == {0: "dog", 7: "cat"}
+@pytest.mark.parametrize("kind", [list, pd.Series, lambda names: np.array(names, dtype=object)])
+def test_string_labels(kind):
+    assert assign_clusters(kind(["cat", "cat", "dog"]), [7, 7, 0]) == {0: "dog", 7: "cat"}
 
 
 # --- invariants ----------------------------------------------------------------------------------

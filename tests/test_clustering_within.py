@@ -144,6 +144,7 @@ def test_usual_rules_count_plain_groups():
         ([0, 0, 1, 1], 5, "expected 2 to 4"),
         ([0, 0, 1, 1], {0: 1}, "coarse class 1 has no number"),
         ([0, 0, 1, 1], {0: 3, 1: 1}, "n_clusters=3 was asked of 2 rows"),
+        ([0, 0, 1, 1], {0: 1.9, 1: 1}, "clusters of class 0 is 1.9: expected a whole number"),
         ([0, 0, 1], 2, "coarse labels have shape"),
     ],
 )

@@ -117,6 +117,7 @@ def test_clear_clusters_of_the_reference_do_not_decide():
         (5, {"alpha": 1}, "targets have 4 coordinates and the reference 5"),
         (4, {"alpha": -1}, "n_components is 2 and alpha -1: expected 1 to 4 components"),
         (4, {"alpha": 1, "n_components": 5}, "n_components is 5"),
+        (4, {"alpha": float("nan")}, "alpha nan: expected .* and a finite alpha"),
     ],
 )
 def test_what_does_not_fit_is_named(d_reference, keywords, message):

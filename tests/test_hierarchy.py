@@ -159,6 +159,9 @@ def test_sums_over_leaves():
         (lambda: Tree(np.array([2, 1, -1]), 2), r"parents \[2, 1, -1\] are no tree of 2 leaves"),
         (lambda: Tree(np.array([1, 2, -1]), 2), "are no tree of 2 leaves"),
         (lambda: Tree(np.array([2, 2, 3]), 2), "are no tree of 2 leaves"),
+        (lambda: Tree(np.array([9, -1]), 1), "are no tree of 1 leaves"),
+        (lambda: Tree(np.array([-1]), 5), "are no tree of 5 leaves"),
+        (lambda: Tree(np.array([]), 0), "are no tree of 0 leaves"),
         (
             lambda: dendrogram_purity(Tree(np.array([2, 2, -1]), 2), [0]),
             r"labels have the shape \(1,\): expected \(2,\)",

@@ -105,6 +105,15 @@ def test_precision_recall_and_kept_share_by_hand():
     assert graph.positives().tolist() == [[1, 2], [0, -1], [-1, -1], [2, 1]]
 
 
+def test_fine_labels_may_be_names():
+    features = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    numbers = np.arange(30) % 3
+    graph = neighbors.build_graph(features, numbers, 5, ["reciprocal"])
+    names = np.array(["a", "b", "c"])[numbers]
+    for measure in (neighbors.precision, neighbors.recall):
+        assert measure(graph, names) == measure(graph, numbers - 1) == measure(graph, numbers)
+
+
 def test_precision_of_an_empty_graph_is_not_a_number():
     graph = NeighborGraph(np.array([[1], [0]]), np.zeros((2, 1)), np.zeros((2, 1), bool))
     assert np.isnan(neighbors.precision(graph, np.array([0, 0])))

@@ -75,6 +75,15 @@ def test_labels_must_match_rows(measure):
         measure(rows, labels, rows, labels[:4])
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_weighted_knn_scores_no_feature_that_is_not_finite(which):
+    both, labels = np.ones((2, 5, 3)), np.arange(5)
+    both[which, 2] = np.nan
+    name = ("train_features", "test_features")[which]
+    with pytest.raises(ValueError, match=f"row 2 of the {name} holds NaN"):
+        weighted_knn(both[0], labels, both[1], labels)
+
+
 def test_bad_arguments_are_one_sentence():
     rows, labels = make_rows(5, 3, 2, 0)
     with pytest.raises(ValueError, match="features have 5 rows"):

@@ -142,19 +142,19 @@ def align(clustering: Clustering, centers: ArrayLike) -> Clustering:
     )
 
 
-def finite_matrix(features: ArrayLike) -> np.ndarray:
+def finite_matrix(features: ArrayLike, name: str = "features") -> np.ndarray:
     """Return `features` as a matrix (n, d), or say in a ValueError why they are none."""
     features = np.asarray(features)
     if features.ndim != 2 or 0 in features.shape:
         raise ValueError(
-            f"features have shape {features.shape}, but a non-empty matrix of shape (n, d) is "
+            f"{name} have shape {features.shape}, but a non-empty matrix of shape (n, d) is "
             "needed: give one row per sample."
         )
     bad_rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(bad_rows):
         raise ValueError(
-            f"row {bad_rows[0]} of the features holds NaN or infinity ({len(bad_rows)} such rows "
-            "in all), but k-means needs finite numbers: remove or repair these rows."
+            f"row {bad_rows[0]} of the {name} holds NaN or infinity ({len(bad_rows)} such rows "
+            "in all), but finite numbers are needed: remove or repair these rows."
         )
     return features
 

@@ -47,10 +47,8 @@ def assign_clusters(true: Labels, predicted: Labels) -> dict:
     """
     counts, clusters, categories = _contingency(true, predicted)
     rows, columns = linear_sum_assignment(counts, maximize=True)
-    return {
-        clusters[row].item(): categories[column].item()
-        for row, column in zip(rows, columns, strict=True)
-    }
+    clusters, categories = clusters.tolist(), categories.tolist()
+    return {clusters[row]: categories[column] for row, column in zip(rows, columns, strict=True)}
 
 
 def accuracy(true: Labels, predicted: Labels) -> float:

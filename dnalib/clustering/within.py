@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dnalib.clustering.kmeans import finite_matrix, kmeans
+from dnalib.whole import require_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,4 +155,7 @@ def _numbers(coarse: np.ndarray, n_clusters: int | Mapping[int, int]) -> dict[in
             f"coarse class {missing[0]} has no number of clusters: give one for each of "
             f"{classes.tolist()}."
         )
-    return {parent: int(n_clusters[parent]) for parent in classes.tolist()}
+    return {
+        parent: require_whole(f"the number of clusters of class {parent}", n_clusters[parent], 1)
+        for parent in classes.tolist()
+    }

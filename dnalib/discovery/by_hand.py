@@ -9,8 +9,8 @@ import numpy as np
 
 from dnalib.clustering import kmeans
 from dnalib.datasets.cells import plain_label
-from dnalib.discovery.counting import is_whole
 from dnalib.discovery.edits import Cut, Edit, Merge, Rename, replay
+from dnalib.whole import is_whole
 
 
 class EditedByHand:

@@ -10,6 +10,7 @@ from dnalib.clustering import NumberEstimate, estimate_n_clusters, share_out
 from dnalib.datasets.cells import plain_label
 from dnalib.discovery.texts import Rows, some_of
 from dnalib.progress import progress_bar
+from dnalib.whole import is_whole
 
 Wanted = int | dict[int, int]
 """Categories in all, or of each coarse class for which a number was given."""
@@ -116,11 +117,6 @@ def count_categories(
             numbers[parent] = number.at_most(len(np.unique(inside, axis=0)))
             bar.update()
     return numbers
-
-
-def is_whole(number: object) -> bool:
-    """Tell whether a setting is a whole number, which True and False are not."""
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def _by_plain_label(n_fine: Mapping) -> dict[str, int]:

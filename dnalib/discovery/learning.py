@@ -11,10 +11,11 @@ from torch import nn
 
 from dnalib.clustering import NumberEstimate, ParentedClustering, cluster_within
 from dnalib.datasets import CoarseDataset, Split
-from dnalib.discovery.counting import Wanted, count_categories, is_whole, wanted_numbers
+from dnalib.discovery.counting import Wanted, count_categories, wanted_numbers
 from dnalib.discovery.texts import Rows
 from dnalib.methods import METHODS, Method, Run, get_method, run
 from dnalib.training import TrainingConfig
+from dnalib.whole import require_whole
 
 if TYPE_CHECKING:
     from dnalib.discovery.estimator import FineCategoryDiscovery
@@ -95,9 +96,7 @@ def learn(model: FineCategoryDiscovery, rows: Rows) -> Learned:
             f"method {model.method!r} is unknown: expected '{AUTO}' or one of {', '.join(METHODS)}"
         )
     for name, least in (("max_rows", 1), ("n_init", 1), ("seed", 0)):
-        value = getattr(model, name)
-        if not is_whole(value) or value < least:
-            raise ValueError(f"{name} is {value!r}, expected a whole number, {least} or more")
+        require_whole(name, getattr(model, name), least)
     TrainingConfig.check_names(model.settings or {})  # `run` would take its own arguments from it
     chosen = choose(rows, model.max_rows, model.seed)
     table = _Table(model, rows, chosen, wanted_numbers(model.n_fine, rows, chosen))

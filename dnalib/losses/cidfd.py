@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dnalib.losses.checks import above_zero, one_of
+from dnalib.losses.checks import above_zero, one_of, same_shape
 from dnalib.losses.idfd import feature_decorrelation
 from dnalib.losses.memory import Memory
 
@@ -119,6 +119,7 @@ class CIDFDLoss(nn.Module):
         reference_indices : Tensor (r,) int64
             The reference inputs they are of.
         """
+        same_shape("salient", salient, "background", background)
         return self.discrimination(
             salient, background, indices, reference, reference_indices
         ) + self.decorrelation_weight * self.decorrelation(salient, background, reference)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from dnalib.losses.checks import above_zero, one_each
 from dnalib.losses.whole_bank import WholeBankNLL
+from dnalib.whole import require_whole
 
 
 class DNALoss(nn.Module):
@@ -63,7 +64,7 @@ class DNALoss(nn.Module):
         self.temperature = above_zero("temperature", temperature)
         self.sampled_keys = sampled_keys
         if sampled_keys is not None:
-            above_zero("sampled_keys", sampled_keys)
+            require_whole("sampled_keys", sampled_keys, 1)
 
     def forward(
         self,
@@ -163,7 +164,7 @@ def _shares_of_positives(
     one_each("positives", positives, "queries", queries)
     if self_index is not None:
         one_each("self_index", self_index, "queries", queries)
-    weights = (positives >= 0).to(queries) * (1 if weights is None else weights)
+    weights = (positives >= 0).to(queries) * (1 if weights is None else weights.to(queries))
     totals = weights.sum(1, keepdim=True)
     counts = totals > 0
     return weights / totals.where(counts, 1), counts[:, 0]
@@ -196,5 +197,5 @@ def rank_weights(k: int, base: float) -> Tensor:
     >>> rank_weights(2, 4.0)
     tensor([1.0000, 0.5000, 0.2500])
     """
-    above_zero("k", k)
+    require_whole("k", k, 1)
     return above_zero("base", base) ** (-torch.arange(k + 1) / k)

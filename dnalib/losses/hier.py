@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from dnalib.hyperbolic import CLIP_RADIUS, CURVATURE, distance, to_ball
 from dnalib.losses.ancestors import ancestor_hinges
 from dnalib.losses.checks import above_zero, one_each
+from dnalib.whole import require_whole
 
 MIN_PROXIES = 4
 """Three in a triplet, one to be their ancestor."""
@@ -89,10 +90,9 @@ class HIERLoss(nn.Module):
         seed: int = 0,
     ):
         super().__init__()
-        if n_proxies < MIN_PROXIES:
-            raise ValueError(f"n_proxies is {n_proxies}: expected at least {MIN_PROXIES}")
-        self.neighbors = int(above_zero("neighbors", neighbors))
-        self.draws = int(above_zero("draws", draws))
+        require_whole("n_proxies", n_proxies, MIN_PROXIES)
+        self.neighbors = require_whole("neighbors", neighbors, 1)
+        self.draws = require_whole("draws", draws, 1)
         self.margin = margin
         self.temperature = above_zero("temperature", temperature)
         self.c = above_zero("c", c)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from dnalib.losses.checks import above_zero, share
+from dnalib.losses.checks import share
+from dnalib.whole import require_whole
 
 
 class Memory(nn.Module):
@@ -41,7 +42,7 @@ class Memory(nn.Module):
     def __init__(self, n: int, dim: int, momentum: float = 0.5, seed: int = 0):
         super().__init__()
         self.momentum = share("momentum", momentum)
-        above_zero("n", n)
+        require_whole("n", n, 1)
         rows = torch.randn(n, dim, generator=torch.Generator().manual_seed(seed))
         self.register_buffer("features", normalize(rows))
 
@@ -77,7 +78,7 @@ class FeatureQueue(nn.Module):
 
     def __init__(self, size: int, dim: int):
         super().__init__()
-        above_zero("size", size)
+        require_whole("size", size, 1)
         self.register_buffer("slots", torch.zeros(size, dim))
         self.register_buffer("slot_labels", torch.full((size,), -1))
         self.register_buffer("enqueued", torch.tensor(0))

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dnalib.losses.checks import above_zero, one_of, same_shape, share
+from dnalib.losses.checks import above_zero, one_each, one_of, same_shape, share
+from dnalib.whole import require_whole
 
 FORMS = ("paper", "released")
 
@@ -59,7 +60,7 @@ class NCLLoss(nn.Module):
 
     def __init__(self, k: int, alpha: float = 0.2, temperature: float = 0.05, form: str = "paper"):
         super().__init__()
-        self.k = int(above_zero("k", k))
+        self.k = require_whole("k", k, 1)
         self.alpha = share("alpha", alpha)
         self.temperature = above_zero("temperature", temperature)
         self.form = one_of("form", form, FORMS)
@@ -88,6 +89,7 @@ class NCLLoss(nn.Module):
         similarities = view_and_queue(queries, views, queue)
         targets = self._targets(similarities.detach())
         if hard_negatives is not None:
+            one_each("hard_negatives", hard_negatives, "queries", queries)
             extra = (queries[:, None] * hard_negatives.detach()).sum(2)
             similarities = torch.cat([similarities, extra], dim=1)
             targets = F.pad(targets, (0, extra.shape[1]))

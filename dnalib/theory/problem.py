@@ -86,7 +86,7 @@ def make_problem(
     temperature: float,
     self_index: Array | None,
 ) -> Problem:
-    queries, keys = torch.as_tensor(queries), torch.as_tensor(keys)
+    queries, keys = _of_one_type(torch.as_tensor(queries), torch.as_tensor(keys))
     positives = torch.as_tensor(positives, device=keys.device)
     if not temperature > 0:
         raise ValueError(f"temperature={temperature}, but it must be positive: DNA uses 0.07.")
@@ -105,6 +105,14 @@ def make_problem(
         self_index = torch.as_tensor(self_index, device=keys.device)
         _require_self_outside(positives, self_index, len(keys))
     return Problem(queries, keys, positives, positives >= 0, temperature, self_index)
+
+
+def _of_one_type(queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both in the more exact of their types, whole numbers as fractions."""
+    kind = torch.promote_types(queries.dtype, keys.dtype)
+    if not kind.is_floating_point:
+        kind = torch.get_default_dtype()
+    return queries.to(kind), keys.to(kind)
 
 
 def unit_problem(*inputs) -> Problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +81,14 @@ def load(path: Path, run: str) -> dict | None:
     if not path.exists():
         return None
     try:
+        with zipfile.ZipFile(path) as parts:  # torch.load compares no checksums
+            if damaged := parts.testzip():
+                raise zipfile.BadZipFile(f"{damaged} has another checksum")
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError) as error:
+    except (
+        RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError, UnicodeDecodeError,
+        zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         raise ValueError(
             f"checkpoint {path} is not readable ({type(error).__name__}): "
             "delete it to start from the beginning"

@@ -101,7 +101,10 @@ class TrainingConfig:
             object.__setattr__(self, "view_rate", rate)
         for name, least in WHOLE.items():
             self._check(
-                name, Integral, lambda value, least=least: value >= least, f"{least} or more"
+                name,
+                Integral,
+                lambda value, least=least: value >= least,
+                f"a whole number, {least} or more",
             )
         for name in ("learning_rate", "temperature", "clip"):
             self._check(name, Real, lambda value: 0 < value < math.inf, "a number above 0")

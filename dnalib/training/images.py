@@ -98,7 +98,9 @@ def _move(images: Tensor, draw: _Draw, parts: frozenset[str], is_color: bool) ->
         width = width * (draw.between(0, 1) < 0.5).float().mul(2).sub(1)
     cos, sin = angle.cos(), angle.sin()
     # Rows of the map from places in the view to places in the image, both in [-1, 1].
-    rows = [width * cos, -height * sin, x, width * sin, height * cos, y]
+    tall, wide = images.shape[2:]
+    turned = [width * cos, -height * sin * tall / wide], [width * sin * wide / tall, height * cos]
+    rows = [*turned[0], x, *turned[1], y]
     places = F.affine_grid(torch.stack(rows, 1).reshape(-1, 2, 3), images.shape, False)
     return F.grid_sample(images, places, padding_mode="zeros", align_corners=False)
 

@@ -78,6 +78,10 @@ class Trainer:
         progress: bool = True,
     ):
         _require_trainable(encoder)
+        if len(coarse) != len(store):
+            raise ValueError(
+                f"there are {len(coarse)} coarse labels for {len(store)} inputs: expected one each"
+            )
         self.encoder = encoder
         self.store = store
         self.coarse = torch.as_tensor(coarse)
@@ -220,6 +224,9 @@ class Trainer:
         pairs = zip(self.momentum.parameters(), self.encoder.parameters(), strict=True)
         slow, fast = zip(*[(s, f) for s, f in pairs if f.requires_grad], strict=True)
         torch._foreach_lerp_(list(slow), list(fast), 1 - self.config.momentum)
+        # Such as the statistics of batch normalization, which are running means already.
+        for slow, fast in zip(self.momentum.buffers(), self.encoder.buffers(), strict=True):
+            slow.copy_(fast)
 
     # --- looking on, saving, resuming ---
 

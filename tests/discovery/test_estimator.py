@@ -301,7 +301,7 @@ def test_bad_use(make, table):
             model.split(0, parts)
     for wrong in ({"n_init": 0}, {"seed": None}, {"seed": 1.5}, {"max_rows": None}):
         ((name, value),) = wrong.items()
-        with pytest.raises(ValueError, match=f"{name} is {value}, expected a whole number"):
+        with pytest.raises(ValueError, match=f"{name} is {value}: expected a whole number"):
             make(4, **wrong).fit(*table)
     with pytest.raises(ValueError, match="method 'dnaa' is unknown: expected 'auto' or one of"):
         make(4, method="dnaa").fit(*table)

@@ -185,9 +185,11 @@ def test_rank_weights_fall_from_one_to_one_over_base(k, base):
     assert weights == pytest.approx([base ** (-r / k) for r in range(k + 1)], rel=1e-5)
 
 
-@pytest.mark.parametrize(("k", "base"), [(0, 2.0), (3, 0.0)])
-def test_bad_rank_weights_are_one_sentence(k, base):
-    with pytest.raises(ValueError, match="is 0.*: expected a number above 0"):
+@pytest.mark.parametrize(
+    ("k", "base", "expected"), [(0, 2.0, "a whole number, 1 or more"), (3, 0.0, "a number above 0")]
+)
+def test_bad_rank_weights_are_one_sentence(k, base, expected):
+    with pytest.raises(ValueError, match=f"is 0.*: expected {expected}"):
         rank_weights(k, base)
 
 

@@ -76,6 +76,17 @@ def instances(b, seed):
     return {"features": rows(b, seed), "indices": torch.randperm(9)[:b]}
 
 
+def salient(b, seed):
+    both = {"salient": rows(b, seed), "background": rows(b, seed + 1)}
+    apart = {"reference": rows(b, seed + 2), "reference_indices": torch.randperm(9)[:b]}
+    return both | {"indices": torch.randperm(9)[:b]} | apart
+
+
+def with_hard_negatives(b, seed):
+    hard = torch.stack([rows(b, seed + 3 + i) for i in range(3)], dim=1)
+    return with_queue(b, seed) | {"hard_negatives": hard.detach()}
+
+
 def in_ball(b, seed):
     generator = torch.Generator().manual_seed(seed)
     points = {"points": to_ball(rows(b, seed)), "labels": labels(b, seed)}
@@ -107,8 +118,23 @@ CASES = {
         ["queries", "views", "labels", "queue_labels"],
     ),
     "ncl": (lambda: losses.NCLLoss(k=2), with_queue, ["queries", "views"]),
+    "ncl with hard negatives": (
+        lambda: losses.NCLLoss(k=2),
+        with_hard_negatives,
+        ["queries", "views", "hard_negatives"],
+    ),
     "wscl": (lambda: losses.WSCLLoss(3, WIDTH), weak, ["deep", "shallow", "coarse"]),
     "idfd": (lambda: losses.IDFDLoss(9, WIDTH), instances, ["features", "indices"]),
+    "cidfd": (
+        lambda: losses.CIDFDLoss(9, 9, WIDTH),
+        salient,
+        ["salient", "background", "indices", "reference", "reference_indices"],
+    ),
+    "cidfd by blocks": (
+        lambda: losses.CIDFDLoss(9, 9, WIDTH, cross_block=False),
+        salient,
+        ["salient", "background", "indices", "reference", "reference_indices"],
+    ),
     "hier": (
         lambda: losses.HIERLoss(WIDTH, n_proxies=8, neighbors=3, draws=5),
         in_ball,
@@ -156,16 +182,31 @@ def test_too_few_rows_give_no_number(name, argument, b, left, seed):
         losses.SimCSELoss,
         losses.ISIFLoss,
         losses.SupervisedContrastiveLoss,
-        lambda value: losses.DNALoss(sampled_keys=value),
-        lambda value: losses.NCLLoss(k=value),
         lambda value: losses.ConsistencyLoss(ramp_epochs=value),
         lambda value: losses.STARLoss(base=value),
-        lambda value: losses.Memory(value, 2),
-        lambda value: losses.FeatureQueue(value, 2),
     ],
 )
 @given(value=st.floats(max_value=0) | st.just(float("nan")))
 def test_a_setting_that_must_be_above_zero_is_refused_in_one_sentence(make, value):
     with pytest.raises(ValueError, match="expected a number above 0") as refused:
+        make(value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: losses.DNALoss(sampled_keys=value),
+        lambda value: losses.NCLLoss(k=value),
+        lambda value: losses.HIERLoss(2, n_proxies=value),
+        lambda value: losses.HIERLoss(2, neighbors=value),
+        lambda value: losses.HIERLoss(2, draws=value),
+        lambda value: losses.Memory(value, 2),
+        lambda value: losses.FeatureQueue(value, 2),
+    ],
+)
+@given(value=st.floats() | st.integers(max_value=0) | st.booleans())
+def test_a_setting_that_must_be_a_whole_number_is_refused_in_one_sentence(make, value):
+    with pytest.raises(ValueError, match="expected a whole number") as refused:
         make(value)
     assert len(str(refused.value).splitlines()) == 1

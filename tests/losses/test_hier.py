@@ -145,8 +145,8 @@ def test_the_generator_decides():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"n_proxies": 3}, "n_proxies is 3: expected at least 4"),
-        ({"neighbors": 0}, "neighbors is 0: expected a number above 0"),
+        ({"n_proxies": 3}, "n_proxies is 3: expected a whole number, 4 or more"),
+        ({"neighbors": 0}, "neighbors is 0: expected a whole number, 1 or more"),
         ({"temperature": 0}, "temperature is 0: expected a number above 0"),
         ({"c": -1}, "c is -1: expected a number above 0"),
     ],

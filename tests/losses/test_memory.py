@@ -60,7 +60,7 @@ def test_queue_has_no_gradient_and_travels_with_the_state():
 def test_bad_input_is_one_sentence():
     with pytest.raises(ValueError, match=r"momentum is 1.5: expected a number in \[0, 1\]"):
         Memory(3, 2, momentum=1.5)
-    with pytest.raises(ValueError, match="n is 0: expected a number above 0"):
+    with pytest.raises(ValueError, match="n is 0: expected a whole number, 1 or more"):
         Memory(0, 2)
-    with pytest.raises(ValueError, match="size is 0: expected a number above 0"):
+    with pytest.raises(ValueError, match="size is 0: expected a whole number, 1 or more"):
         FeatureQueue(0, 2)

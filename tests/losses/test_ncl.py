@@ -88,7 +88,7 @@ def test_an_empty_queue_leaves_nothing_to_tell_the_view_from():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"k": 0}, "k is 0: expected a number above 0"),
+        ({"k": 0}, "k is 0: expected a whole number, 1 or more"),
         ({"k": 1, "alpha": 1.2}, r"alpha is 1.2: expected a number in \[0, 1\]"),
         ({"k": 1, "temperature": -1}, "temperature is -1: expected a number above 0"),
         ({"k": 1, "form": "code"}, "form is 'code': expected one of paper, released"),

@@ -12,6 +12,7 @@ from dnalib.encoders import VectorEncoder, encode
 from dnalib.methods.cidfd import CIDFDObjective
 from dnalib.methods.idfd import IDFDObjective
 from dnalib.training import Step, Task, Trainer, TrainingConfig, seed_everything
+from tests.training.test_loop import KillAfter, Stop
 
 CONFIG = TrainingConfig(epochs=3, batch_size=8, k=5, learning_rate=1e-2, temperature=0.5)
 N, N_REFERENCE, DIM = 40, 30, 6
@@ -121,20 +122,6 @@ def test_the_switches_reach_the_loss():
     assert (loss.sign, loss.cross_block, loss.stop_background) == (-1, False, True)
 
 
-class Stop(Exception):
-    pass
-
-
-class StopAfter:
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def after_epoch(self, encoder, epoch):
-        if epoch == self.epoch:
-            raise Stop
-        return {}
-
-
 @pytest.mark.parametrize("objective", [IDFDObjective, CIDFDObjective])
 @pytest.mark.parametrize("killed_in", [1, 2])
 def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, objective, killed_in):
@@ -142,7 +129,7 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, objective, killed_in
     expected = whole.fit().drop(columns="seconds")
     path = tmp_path / "run.pt"
     with pytest.raises(Stop):
-        make_trainer(objective, checkpoint_path=path, monitor=StopAfter(killed_in)).fit()
+        make_trainer(objective, checkpoint_path=path, monitor=KillAfter(killed_in)).fit()
     resumed = make_trainer(objective, checkpoint_path=path)
     history = resumed.fit().drop(columns="seconds")
     pd.testing.assert_frame_equal(history, expected, check_exact=True)

@@ -66,6 +66,13 @@ def test_cancelling_positives_have_no_direction():
     assert theory.decompose(keys[2:], keys, [[0, 1]], 0.07).center_norm.item() == 0.0
 
 
+def test_types_may_differ():
+    queries, keys = [[0.6, 0.8]], [[1, 0], [0, 1]]
+    mixed = theory.decompose(np.float32(queries), np.float64(keys), [[0]], 0.07)
+    whole = theory.decompose(np.float64(queries), np.array(keys), [[0]], 0.07)
+    assert mixed.center_norm.item() == whole.center_norm.item() == 1.0
+
+
 def test_other_errors():
     with pytest.raises(ValueError, match="row 1 has length 0"):
         theory.unit_rows([[1.0, 0.0], [0.0, 0.0]])

@@ -75,6 +75,18 @@ def test_a_turn_by_a_quarter_is_that_of_torch(monkeypatch):
     torch.testing.assert_close(changed, torch.rot90(image, 1, (2, 3)), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("shape", [(16, 16), (16, 32), (32, 16)])
+def test_a_turn_shears_no_image_whatever_its_shape(shape):
+    down = torch.arange(float(shape[0]))[:, None].expand(shape)
+    turned = _move(down[None, None], Chosen(1, [1.0, 0.5, 0.5]), frozenset({"turn"}), False)[0, 0]
+    middle = turned[shape[0] // 2 - 3 : shape[0] // 2 + 3, shape[1] // 2 - 3 : shape[1] // 2 + 3]
+    angle = math.radians(15)
+    across = torch.full((6, 5), math.sin(angle))
+    torch.testing.assert_close(middle.diff(dim=1), across, atol=1e-4, rtol=0)
+    along = torch.full((5, 6), math.cos(angle))
+    torch.testing.assert_close(middle.diff(dim=0), along, atol=1e-4, rtol=0)
+
+
 def test_a_shift_leaves_the_dark_outside_behind():
     image = gray(1, 1, 10, 10)
     changed = _move(image, Chosen(1, [0.5, 1.0, 0.5]), frozenset({"turn"}), False)

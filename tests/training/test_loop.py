@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dnalib.encoders import VectorEncoder
+from dnalib.encoders import ConvEncoder, VectorEncoder, encode
 from dnalib.encoders.store import VectorStore
 from dnalib.methods.dna import DNAObjective
 from dnalib.methods.down import DOWNObjective
@@ -152,14 +152,38 @@ def test_a_finished_checkpoint_trains_no_more(tmp_path):
 
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused_and_kept(tmp_path):
     path = tmp_path / "run.pt"
-    make_trainer(checkpoint_path=path).fit()
+    trainer = make_trainer(checkpoint_path=path)
+    trainer.fit()
     written = path.read_bytes()
     with pytest.raises(ValueError, match="belongs to a run with other settings, seed, data, "):
         make_trainer(seed=1, checkpoint_path=path).fit()
     assert path.read_bytes() == written
-    path.write_bytes(written[: len(written) // 2])
-    with pytest.raises(ValueError, match="is not readable .*: delete it to start"):
-        make_trainer(checkpoint_path=path).fit()
+    flipped = bytearray(written)
+    flipped[written.index(next(trainer.encoder.parameters()).numpy(force=True).tobytes())] ^= 1
+    for damaged in (written[: len(written) // 2], bytes(flipped)):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="is not readable .*: delete it to start"):
+            make_trainer(checkpoint_path=path).fit()
+        assert path.read_bytes() == damaged
+
+
+def test_the_momentum_encoder_has_the_batch_statistics_of_the_encoder():
+    encoder = ConvEncoder((8, 8), dim=16, normalization="batch")
+    images, coarse = torch.rand(40, 8, 8).numpy(), np.arange(40) % 2
+    config = replace(CONFIG, momentum=0.0, view="none")
+    objective = DNAObjective(Task(encoder.dim, 2, 40, encoder), config)
+    trainer = Trainer(encoder, encoder.prepare(images), coarse, objective, config, progress=False)
+    trainer.fit()
+    slow, fast = (encode(each, trainer.store) for each in (trainer.momentum, encoder.eval()))
+    torch.testing.assert_close(slow, fast)
+
+
+@pytest.mark.parametrize("n", [39, 41])
+def test_labels_of_another_length_are_refused(n):
+    encoder = VectorEncoder(6, hidden=16, seed=0)
+    store, objective = encoder.prepare(np.zeros((40, 6))), CoarseCrossEntropy
+    with pytest.raises(ValueError, match=f"there are {n} coarse labels for 40 inputs"):
+        Trainer(encoder, store, np.zeros(n, int), objective(Task(6, 1, 40), CONFIG), CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -283,12 +307,20 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence():
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{"epochs": 0}, {"temperature": 0}, {"momentum": 1.5}, {"view": "crops"}, {"filters": ["x"]}],
+    ("settings", "expected"),
+    [
+        ({"epochs": 0}, "a whole number, 1 or more"),
+        ({"epochs": 2.5}, "a whole number, 1 or more"),
+        ({"batch_size": True}, "a whole number, 1 or more"),
+        ({"temperature": 0}, "a number above 0"),
+        ({"momentum": 1.5}, "a number in"),
+        ({"view": "crops"}, "one of"),
+        ({"filters": ["x"]}, "a list with some of"),
+    ],
 )
-def test_bad_settings_are_one_sentence(settings):
+def test_bad_settings_are_one_sentence(settings, expected):
     name = next(iter(settings))
-    with pytest.raises(ValueError, match=f"{name} is .*: expected"):
+    with pytest.raises(ValueError, match=f"{name} is .*: expected {expected}"):
         TrainingConfig(**settings)
 
 
