@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +187,23 @@ def test_failures_are_told_also_where_the_tables_cannot_be_made(
     assert errors[1] == (
         "benchmark: the runs are stored, their tables could not be made: topics has too few texts"
     )
+
+
+@pytest.mark.parametrize("line", ["{}", "42"])
+def test_a_line_that_is_no_result_is_named(tmp_path, line):
+    path = tmp_path / "runs.jsonl"
+    path.write_text(f'{{"key": "a"}}\n{line}\n')
+    with pytest.raises(ValueError, match="line 2 is no result, which has a key: expected one"):
+        ResultStore(path).records()
+
+
+def test_cells_that_differ_have_names_that_differ():
+    plain = Cell("digits", "dna", 0)
+    others = [replace(plain, max_length=9), replace(plain, trainable_layers="all")]
+    assert str(plain) == "digits dna seed 0"
+    assert list(map(str, others)) == [
+        "digits dna max_length=9 seed 0", "digits dna trainable_layers=all seed 0"
+    ]  # fmt: skip
 
 
 def test_a_damaged_store_is_refused_before_anything_is_run(tmp_path, tiny_grid, capsys):

@@ -9,8 +9,10 @@ import sys
 import pytest
 import torch
 
-from dnalib import check, minilm
+from dnalib import check, datasets, minilm
 from dnalib.__main__ import COMMANDS, MODULES, main
+from dnalib.datasets import benchmarks, images
+from dnalib.datasets.download import RemoteFile
 from dnalib.encoders import load_encoder
 from dnalib.environment import installed
 
@@ -24,7 +26,10 @@ def requirements(tmp_path):
 
 def test_every_line_says_ok_or_fail(requirements, capsys, monkeypatch, tmp_path):
     (tmp_path / "hwu64").mkdir()
-    (tmp_path / "hwu64" / "train.tsv").write_text("text")
+    for name in ("train.tsv", "test.tsv"):
+        (tmp_path / "hwu64" / name).write_text("text")
+    (tmp_path / "clinc150").mkdir()
+    (tmp_path / "clinc150" / "train.tsv").write_text("text")
     (tmp_path / "wos").mkdir()  # as a download that failed leaves it
     monkeypatch.setenv("DNALIB_DATA", str(tmp_path))
     monkeypatch.setenv("DNALIB_CACHE", str(tmp_path / "cache"))
@@ -43,9 +48,9 @@ def test_every_line_says_ok_or_fail(requirements, capsys, monkeypatch, tmp_path)
         r"GPU: \w+",
         r"Encoder: all-MiniLM-L6-v2, SHA-256 53aa51172d14",
         rf"Cache: {re.escape(str(tmp_path / 'cache'))} can be written",
-        r"Data clinc150: not found; optional",
+        r"Data clinc150: no clinc150/test.tsv; optional",
         r"Data wos: not found; optional",
-        rf"Data hwu64: found in {re.escape(str(tmp_path / 'hwu64'))}",
+        rf"Data hwu64: found in {re.escape(str(tmp_path / 'hwu64'))}$",
     ):
         assert re.search(rf"^\[OK\] .*{expected}", text, re.MULTILINE), expected
 
@@ -156,3 +161,11 @@ def test_every_command_is_where_it_is_looked_for(command, capsys):
 def test_the_command_exists():
     done = subprocess.run([sys.executable, "-m", "dnalib", "check"], capture_output=True, text=True)
     assert done.returncode in (0, 1) and done.stdout.startswith("[OK] Python 3.")
+
+
+def test_the_files_that_are_looked_for_are_those_that_are_loaded():
+    held = [value for module in (benchmarks, images) for value in vars(module).values()]
+    held += images.OMNIGLOT_SMALL
+    loaded = {file.path for file in held if isinstance(file, RemoteFile)}
+    assert loaded == {file for files in check.OPTIONAL_DATA.values() for file in files}
+    assert set(check.OPTIONAL_DATA) == set(datasets.names()) - {"pydocs", "digits"}

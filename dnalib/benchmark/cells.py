@@ -35,8 +35,13 @@ class Cell:
     max_length: int = 64
 
     def __str__(self) -> str:
-        encoder = "" if self.encoder == "minilm" else f" {self.encoder}"
-        return f"{self.dataset} {self.method}{encoder} seed {self.seed}"
+        named = [self.dataset, self.method]
+        if self.encoder != "minilm":
+            named.append(self.encoder)
+        for name in ("trainable_layers", "max_length"):
+            if (value := getattr(self, name)) != getattr(Cell, name):
+                named.append(f"{name}={value}")
+        return " ".join([*named, f"seed {self.seed}"])
 
 
 def key_of(cell: Cell, settings: dict) -> str:

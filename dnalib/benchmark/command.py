@@ -46,6 +46,7 @@ from dnalib.running.arguments import (
     exit_code_of_measuring,
     positive,
     say,
+    seed_number,
 )
 from dnalib.running.cluster import Cluster
 from dnalib.running.processes import Limits
@@ -80,7 +81,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--datasets", nargs="+", default=["pydocs"])
     add("--methods", nargs="+", default=["embeddings", "coarse-ce", "dna"])
-    add("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    add("--seeds", nargs="+", type=seed_number, default=[0, 1, 2])
     add("--encoder", help="default: minilm, with --paper bert-base-uncased")
     add(
         "--paper",

@@ -82,7 +82,7 @@ def _grids(path: Path) -> list[dict]:
         ) from None
     except ValueError as error:
         raise ValueError(f"{path} is not TOML: {error}; mend it") from None
-    if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
+    if not grids or not isinstance(grids, list) or not all(isinstance(g, dict) for g in grids):
         raise ValueError(f"{path} has no [[grid]]: add one with datasets, methods and seeds")
     for number, grid in enumerate(grids, 1):
         _check(grid, f"grid {number} of {path}")
@@ -103,9 +103,18 @@ def _check(grid: dict, where: str) -> None:
             "wanted, settings, folder, max_length"
         )
     for name, kind in LISTS.items():
-        value = grid.get(name, [])
+        value = grid.get(name, [{}])
         if not isinstance(value, list) or any(type(entry) is not kind for entry in value):
             raise ValueError(f"{name} of {where} is {value!r}: expected a list of {kind.__name__}")
+        if not value:
+            raise ValueError(f"{name} of {where} is empty: expected at least one; or leave it out")
+    if min(grid["seeds"]) < 0:
+        raise ValueError(f"seeds of {where} hold {min(grid['seeds'])}: expected 0 or more")
     for name, kind in SINGLE.items():
         if name in grid and type(grid[name]) is not kind:
             raise ValueError(f"{name} of {where} is {grid[name]!r}: expected {kind.__name__}")
+    if grid.get("max_length", 1) < 1:
+        raise ValueError(f"max_length of {where} is {grid['max_length']}: expected 1 or more")
+    folder = Path(grid.get("folder", "."))
+    if folder.is_absolute() or ".." in folder.parts:
+        raise ValueError(f"folder of {where} is {str(folder)!r}: expected one below the results")

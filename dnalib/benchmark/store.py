@@ -33,20 +33,20 @@ class ResultStore:
         Raises
         ------
         ValueError
-            When another line is not JSON.
+            When another line is not JSON, or no result.
         """
         if not self.path.exists():
             return []
         records = []
         for number, line in enumerate(self.path.read_text("utf-8").splitlines(keepends=True), 1):
             try:
-                records.append(_with_nan(json.loads(line)))
-            except json.JSONDecodeError as error:
+                records.append(_result_of(line))
+            except ValueError as error:
                 if line.endswith("\n"):
                     raise ValueError(
-                        f"{self.path}, line {number} is not JSON: expected one result a line; "
+                        f"{self.path}, line {number} is {error}: expected one result a line; "
                         "mend or remove that line"
-                    ) from error
+                    ) from None
         return records
 
     def keys(self) -> set[str]:
@@ -100,6 +100,17 @@ def _without_nan(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_without_nan(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _result_of(line: str) -> dict:
+    """Return the result that a line holds; a ValueError says what the line is instead."""
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError:
+        raise ValueError("not JSON") from None
+    if not isinstance(record, dict) or "key" not in record:
+        raise ValueError("no result, which has a key")
+    return _with_nan(record)
 
 
 def _with_nan(record: dict) -> dict:

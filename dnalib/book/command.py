@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from dnalib.book.build import build
-from dnalib.running.arguments import complain
+from dnalib.running.arguments import Parser, complain
 
 
 def main(arguments: Sequence[str]) -> int:
     """Build the book; return 0, 1 when Sphinx had something to complain about, 2 for a refusal."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dnalib book",
+    parser = Parser(
+        prog="book",
+        usage="python -m dnalib book [--output FOLDER]",
+        allow_abbrev=False,
         description="Build all notebooks, pages and docstrings as one site to be read offline.",
     )
-    parser.add_argument("--output", type=Path, default=Path("outputs/book"))
+    parser.add_argument("--output", type=Path, metavar="FOLDER", default=Path("outputs/book"))
     asked = parser.parse_args(arguments)
     try:
         warnings = build(Path.cwd(), asked.output)

@@ -41,8 +41,11 @@ def stage(root: Path, folder: Path) -> None:
     notebooks = discover(root / "notebooks")
     for notebook in notebooks:
         shutil.copy(notebook.path, folder)
-    shutil.copytree(root / "notebooks" / "solutions", folder / "solutions")
-    solutions = [f"solutions/{path.stem}" for path in sorted((folder / "solutions").iterdir())]
+    (folder / "solutions").mkdir()
+    solved = sorted((root / "notebooks" / "solutions").glob("*.ipynb"))
+    for path in solved:
+        shutil.copy(path, folder / "solutions")
+    solutions = [f"solutions/{path.stem}" for path in solved]
     pages = [name for name in PAGES if (root / "docs" / f"{name}.md").exists()]
     for name in pages:
         text = (root / "docs" / f"{name}.md").read_text("utf-8")

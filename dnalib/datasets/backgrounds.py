@@ -11,6 +11,7 @@ from numpy.random import Generator
 from scipy.ndimage import zoom
 
 from dnalib.datasets.core import CoarseDataset
+from dnalib.whole import require_whole
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def on_backgrounds(
     >>> data.images.shape, data.reference.shape, data.background_names[0]
     ((1438, 16, 16), (1000, 16, 16), 'stripes at 0°')
     """
-    _check(dataset, pattern, n_kinds, n_reference, strength)
+    _check(dataset, pattern, n_kinds, n_reference, strength, size)
     rng = np.random.default_rng(seed)
     images = _resized(dataset.train.inputs, size)
     chosen = PATTERNS[pattern]
@@ -199,7 +200,12 @@ PATTERNS: dict[str, Pattern] = {
 
 
 def _check(
-    dataset: CoarseDataset, pattern: str, n_kinds: int, n_reference: int, strength: float
+    dataset: CoarseDataset,
+    pattern: str,
+    n_kinds: int,
+    n_reference: int,
+    strength: float,
+    size: int | None,
 ) -> None:
     if dataset.kind != "image" or dataset.train.fine is None:
         raise ValueError(
@@ -220,6 +226,8 @@ def _check(
             f"n_kinds is {n_kinds} and n_reference {n_reference}: expected at least 2 kinds and "
             "one reference image"
         )
+    if size is not None:
+        require_whole("size", size, 2)
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}: expected a number in [0, 1]")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from dnalib.datasets.core import CoarseDataset, Split, stratified_split
+from dnalib.whole import require_whole
 
 
 def only(dataset: CoarseDataset, fine: Iterable[int]) -> CoarseDataset:
@@ -101,6 +102,11 @@ def hold_out(dataset: CoarseDataset, names: Iterable[str]) -> tuple[CoarseDatase
         for fine, parent in enumerate(dataset.parents)
         if names & {dataset.fine_names[fine], dataset.coarse_names[parent]}
     ]
+    if not 0 < len(held) < dataset.n_fine:
+        raise ValueError(
+            f"{len(held)} of {dataset.n_fine} fine categories of {dataset.name!r} would be held "
+            "out: expected at least one, and one left to be seen"
+        )
     return only(dataset, set(range(dataset.n_fine)) - set(held)), only(dataset, held)
 
 
@@ -121,7 +127,15 @@ def thin(
         Rows of test; by default all of them.
     seed : int, default 0
         Which rows are drawn.
+
+    Raises
+    ------
+    ValueError
+        When a number of rows is less than 1.
     """
+    require_whole("n_train", n_train, 1)
+    if n_test is not None:
+        require_whole("n_test", n_test, 1)
     return _of_splits(
         dataset,
         _thin(dataset.train, n_train, seed),

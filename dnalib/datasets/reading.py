@@ -106,7 +106,9 @@ def _read(content: bytes, suffix: str) -> tuple[pd.DataFrame, str]:
         return _first_sheet(content)
     text, encoding = _decode(content)
     if suffix in _JSON_LINES:
-        return pd.read_json(io.StringIO(text), lines=True, dtype=False), f"{suffix}, {encoding}"
+        # Columns called date or the like hold labels as they are written, too.
+        table = pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
+        return table, f"{suffix}, {encoding}"
     separator, text = _separator(text, _SEPARATORS[suffix])
     return _separated(text, separator), f"{suffix}, {encoding}, separated by {separator!r}"
 

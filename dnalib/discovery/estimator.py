@@ -189,8 +189,9 @@ class FineCategoryDiscovery(EditedByHand, ClusterMixin, TransformerMixin, BaseEs
         self.labels_ = np.concatenate([self.labels_, self._sorter.labels(leaves, features)])
         self._count()
         far = self._sorter.is_far(features, leaves, self.edges_)
+        n_added = int(has_text(cleaned).sum())
         self.notes_.append(
-            f"{int(far.sum())} of {len(cleaned)} texts that were added lie farther from every "
+            f"{int(far.sum())} of {n_added} texts that were added lie farther from every "
             f"category than {1 - OUTLYING:.0%} of the texts it was made of."
         )
         return self

@@ -10,6 +10,7 @@ from openpyxl.cell.cell import ERROR_CODES, ILLEGAL_CHARACTERS_RE
 
 from dnalib.discovery.estimator import FineCategoryDiscovery
 from dnalib.discovery.report import write_report
+from dnalib.discovery.saving import check_target
 from dnalib.files import atomic_path
 
 LARGEST_SHEET = 50_000
@@ -43,8 +44,15 @@ def export(
         ``"model"``: where they are. The table has one row for each row that was given, in their
         order: ``row`` (from 0), ``parent``, ``category`` (-1 without text), ``name``,
         ``confidence``.
+
+    Raises
+    ------
+    ValueError
+        If the model was loaded from disk, or there is something else than a model where its folder
+        belongs; nothing is written then.
     """
     folder = Path(folder)
+    check_target(folder / "model")
     table = model.fitted_table()
     written = {"csv": folder / "categories.csv"}
     with atomic_path(written["csv"]) as path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
@@ -113,9 +114,12 @@ def stability(
     with progress_bar(n_repeats, "regrouping", "time", show=progress) as bar:
         for repeat in range(n_repeats):
             rows = _subsample(coarse, numbers, np.random.default_rng((seed, repeat)))
-            again = cluster_within(
-                features[rows], coarse[rows], numbers, n_init=1, seed=seed + repeat + 1
-            )
+            with warnings.catch_warnings():
+                # Texts that are alike may leave fewer of them than a class has categories.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                again = cluster_within(
+                    features[rows], coarse[rows], numbers, n_init=1, seed=seed + repeat + 1
+                )
             found = nearest(features, coarse, again.centers, again.parents)
             scores.append(ari(labels, found))
             agreement += come_back(labels, found)

@@ -63,7 +63,7 @@ def retrain(
     Raises
     ------
     ValueError
-        If the model was not fitted on as many texts.
+        If the model was not fitted on as many texts, or there is no seed.
 
     Examples
     --------
@@ -76,7 +76,9 @@ def retrain(
             f"there are {len(texts)} texts but the model has {len(model.labels_)}: give those that "
             "it was fitted on"
         )
-    seeds = (model.seed + 1, model.seed + 2) if seeds is None else seeds
+    seeds = (model.seed + 1, model.seed + 2) if seeds is None else list(seeds)
+    if not seeds:
+        raise ValueError("seeds is empty: expected at least one to train again from")
     used = model.labels_ != NO_TEXT
     own = model.labels_[used]
     rows, agreement = [], np.zeros(len(own))
@@ -84,6 +86,6 @@ def retrain(
         found = clone(model).set_params(seed=seed).fit(texts, coarse).labels_[used]
         agreement += come_back(own, found)
         rows.append({"seed": seed, "categories": len(np.unique(found)), "ari": ari(own, found)})
-    by_category = pd.Series(agreement / max(1, len(rows))).groupby(own).mean()
+    by_category = pd.Series(agreement / len(rows)).groupby(own).mean()
     by_category.index.name = "category"
     return Retrained(pd.DataFrame(rows, columns=["seed", "categories", "ari"]), by_category)

@@ -50,11 +50,7 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         If the folder exists and holds something else than a model.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
-        raise ValueError(
-            f"{str(folder)!r} exists and holds no model: choose a new folder, so that nothing "
-            "there is lost"
-        )
+    check_target(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     edits, edit_arrays = to_json(model.edits_)
     plain = {
@@ -93,6 +89,15 @@ def save(model: FineCategoryDiscovery, folder: str | os.PathLike) -> None:
         swap_folder(made, folder, Path(temporary) / "old")
 
 
+def check_target(folder: Path) -> None:
+    """Raise a ValueError if the folder exists and holds something else than a model."""
+    if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
+        raise ValueError(
+            f"{str(folder)!r} exists and holds no model: choose a new folder, so that nothing "
+            "there is lost"
+        )
+
+
 def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
     """Read a model that `save` wrote; see `FineCategoryDiscovery.load`."""
     folder = Path(folder)
@@ -105,15 +110,21 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
     except PermissionError:  # a sentence of its own, and nothing is damaged
         raise
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
-        raise ValueError(
-            f"the model in {str(folder)!r} is damaged ({str(error).partition(chr(10))[0]}): save "
-            "it again"
-        ) from error
+        raise _damaged(folder, str(error).partition("\n")[0]) from error
     if not known:
         raise ValueError(
             f"the model in {str(folder)!r} has the format {plain['format']!r}, expected {FORMAT}: "
             "it was written by another version of dnalib"
         )
+    try:
+        return _assembled(cls, folder, plain, arrays, weights)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _damaged(folder, f"{type(error).__name__}: {error}") from error
+
+
+def _assembled(
+    cls: type, folder: Path, plain: dict, arrays: dict, weights: dict
+) -> FineCategoryDiscovery:
     model = cls(**plain["settings"])
     encoder = load_encoder(model.encoder, trainable_layers=2, max_length=model.max_length)
     if encoder.digest != plain["encoder_digest"]:
@@ -144,6 +155,10 @@ def load(cls: type, folder: str | os.PathLike) -> FineCategoryDiscovery:
     model.history_ = pd.DataFrame()
     model._rows = None
     return model
+
+
+def _damaged(folder: Path, reason: str) -> ValueError:
+    return ValueError(f"the model in {str(folder)!r} is damaged ({reason}): save it again")
 
 
 def _is_ours(folder: Path) -> bool:

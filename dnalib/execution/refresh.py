@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,13 +11,15 @@ from dnalib.execution.keeping import keep_outputs
 from dnalib.execution.manifest import MANIFEST, Manifest
 from dnalib.execution.notebooks import Notebook, discover
 from dnalib.execution.readings import check_rows, keep_readings, show_times
-from dnalib.running.arguments import complain
+from dnalib.running.arguments import Parser, complain
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run ``python -m dnalib refresh``; return the notebooks' exit code, 2 for a refusal."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dnalib refresh",
+    parser = Parser(
+        prog="refresh",
+        usage="python -m dnalib refresh",
+        allow_abbrev=False,
         description="Run the notebooks that are not up to date, in the quick profile, and keep "
         "the outputs of all of them in notebooks/, what they measured in results/quick.json and "
         "their times in README.md.",

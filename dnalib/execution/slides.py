@@ -7,7 +7,6 @@ text, that of the cells between included, is in the notes, which the key S opens
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from dnalib.execution.html import OfflineMarkdown
 from dnalib.execution.notebooks import Notebook, discover
 from dnalib.files import atomic_path
-from dnalib.running.arguments import complain
+from dnalib.running.arguments import Parser, complain
 
 REVEAL = "reveal.js"
 REVEAL_PACKAGE = "sphinx_revealjs"
@@ -172,11 +171,13 @@ def write_slides(notebooks: Path, executed: Path, target: Path) -> list[Path]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run ``python -m dnalib slides``; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dnalib slides",
+    parser = Parser(
+        prog="slides",
+        usage="python -m dnalib slides [--output FOLDER]",
+        allow_abbrev=False,
         description="Make slides of the notebooks that have any, to be shown without a network.",
     )
-    parser.add_argument("--output", type=Path, default=Path("outputs/slides"))
+    parser.add_argument("--output", type=Path, metavar="FOLDER", default=Path("outputs/slides"))
     asked = parser.parse_args(arguments)
     try:
         written = write_slides(Path("notebooks"), Path("outputs/quick/executed"), asked.output)

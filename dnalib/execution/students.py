@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 
 from dnalib.files import atomic_path
-from dnalib.running.arguments import complain
+from dnalib.running.arguments import Parser, complain
 
 SOLUTION = "solution"
 PLACES = {"code": "# Your code here.", "markdown": "*Your answer.*"}
@@ -52,11 +51,13 @@ def make_copies(solutions: Path, target: Path) -> list[Path]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run ``python -m dnalib students``; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dnalib students",
+    parser = Parser(
+        prog="students",
+        usage="python -m dnalib students [--output FOLDER]",
+        allow_abbrev=False,
         description="Write the exercises without their solutions, for students.",
     )
-    parser.add_argument("--output", type=Path, default=Path("outputs/students"))
+    parser.add_argument("--output", type=Path, metavar="FOLDER", default=Path("outputs/students"))
     asked = parser.parse_args(arguments)
     try:
         copies = make_copies(Path("notebooks/solutions"), asked.output)

@@ -130,7 +130,7 @@ def scatter_map(
     ValueError
         If the shapes do not fit or a label has no name.
     """
-    xy, labels = _checked_map(xy, labels, names)
+    xy, labels = checked_map(xy, labels, names)
     if ax is None:
         _, ax = plt.subplots(figsize=(7.5, 5.2), layout="constrained")
     handles = _draw_points(ax, xy, labels, names, colors)
@@ -189,7 +189,7 @@ def before_after(
         colors = category_colors(len(names), parents)
     fig, axes = plt.subplots(1, 2, figsize=(10, 5.2), layout="constrained")
     for ax, xy, panel_title in zip(axes, (xy_a, xy_b), titles, strict=True):
-        xy, checked = _checked_map(xy, labels, names)
+        xy, checked = checked_map(xy, labels, names)
         handles = _draw_points(ax, xy, checked, names, colors, parents)
         set_title(ax, panel_title, share=0.5)
     if parent_names is not None:
@@ -296,7 +296,7 @@ def labeled_map(
     ValueError
         If the shapes do not fit, a label has no name, or more labels are asked for than fit.
     """
-    xy, labels = _checked_map(xy, labels, names)
+    xy, labels = checked_map(xy, labels, names)
     room = 2 * int((figsize[1] - 1) / LABEL_HEIGHT)
     if max_labels > room:
         raise ValueError(
@@ -362,9 +362,10 @@ def _label_margin(
         )
 
 
-def _checked_map(
+def checked_map(
     xy: ArrayLike, labels: ArrayLike, names: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as arrays ``(n, 2)`` and ``(n,)``; a ValueError says what does not fit."""
     xy, labels = np.asarray(xy), np.asarray(labels)
     if xy.ndim != 2 or xy.shape[1] != 2 or labels.shape != (len(xy),) or not len(xy):
         raise ValueError(

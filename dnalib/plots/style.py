@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from dnalib.neighbors import FILTERS
+
 OKABE_ITO = (
     "#0072B2",  # blue
     "#E69F00",  # orange
@@ -229,13 +231,12 @@ def filter_key(filters: Sequence[str]) -> str:
     >>> filter_key(("rank", "label"))
     'label+rank'
     """
-    order = ("label", "reciprocal", "rank")
-    unknown = [name for name in filters if name not in order]
+    unknown = [name for name in filters if name not in FILTERS]
     if unknown:
         raise ValueError(
-            f"{unknown[0]!r} is not a filter: expected names among {', '.join(order)}."
+            f"{unknown[0]!r} is not a filter: expected names among {', '.join(FILTERS)}."
         )
-    return "+".join(name for name in order if name in filters) or "none"
+    return "+".join(name for name in FILTERS if name in filters) or "none"
 
 
 def category_colors(n: int, parents: ArrayLike | None = None) -> list[str]:

@@ -100,6 +100,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def seed_number(text: str) -> int:
+    """Return a whole number from 0 up."""
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a whole number, 0 to 999999999")
+    return int(text)
+
+
 def positive(text: str) -> float:
     """Return a finite number above 0."""
     try:

@@ -8,7 +8,13 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnalib.running.arguments import FAILED, Parser, complain, exit_code_of_measuring
+from dnalib.running.arguments import (
+    FAILED,
+    Parser,
+    complain,
+    exit_code_of_measuring,
+    seed_number,
+)
 from dnalib.studies.study import Study
 
 PROGRAM = "study"
@@ -38,7 +44,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return exit_code_of_measuring(PROGRAM, lambda: _run(asked))
     except subprocess.CalledProcessError as error:
-        return complain(PROGRAM, f"{error.cmd[-1]} ended with {error.returncode}", FAILED)
+        return complain(
+            PROGRAM, f"{error.cmd[-1]} ended with {error.returncode}: look there", FAILED
+        )
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -56,7 +64,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     study = load_study(named)
     add("--datasets", nargs="+", choices=study.datasets, default=study.datasets)
     add("--methods", nargs="+", choices=study.methods, default=study.methods)
-    add("--seeds", nargs="+", type=int, default=study.seeds)
+    add("--seeds", nargs="+", type=seed_number, default=study.seeds)
     add(
         "--results",
         type=Path,

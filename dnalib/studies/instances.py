@@ -20,7 +20,7 @@ from dnalib.encoders import encode
 from dnalib.methods import Method, Run, get_method, run
 from dnalib.methods.isif import ISIFObjective
 from dnalib.retrieval import seen_scores, unseen_scores
-from dnalib.studies.study import Study
+from dnalib.studies.study import Offered, Study
 from dnalib.training.views import make_view
 
 ISIF = get_method("isif")
@@ -45,16 +45,19 @@ class Variant:
     settings: dict = field(default_factory=dict)
 
 
-VARIANTS = {
-    "pixels": Variant("Raw pixels", "embeddings", {"encoder": "none"}),
-    "untrained": Variant("Untrained network", "embeddings"),
-    "ntxent": Variant("NT-Xent", "ntxent"),
-    "isif": Variant("Instance spreading", "isif"),
-    "no-spreading": Variant("without spreading", NO_SPREADING),
-    "no-augmentation": Variant("without augmentation", "isif", {"view": "none"}),
-    "no-crop": Variant("without resized crop", "isif", {"view": "crop-zoom"}),
-    "no-color": Variant("without color changes", "isif", {"view": "crop-jitter-gray"}),
-}
+VARIANTS = Offered(
+    "variant",
+    {
+        "pixels": Variant("Raw pixels", "embeddings", {"encoder": "none"}),
+        "untrained": Variant("Untrained network", "embeddings"),
+        "ntxent": Variant("NT-Xent", "ntxent"),
+        "isif": Variant("Instance spreading", "isif"),
+        "no-spreading": Variant("without spreading", NO_SPREADING),
+        "no-augmentation": Variant("without augmentation", "isif", {"view": "none"}),
+        "no-crop": Variant("without resized crop", "isif", {"view": "crop-zoom"}),
+        "no-color": Variant("without color changes", "isif", {"view": "crop-jitter-gray"}),
+    },
+)
 """All variants by name; the last is for color images only."""
 
 
@@ -76,12 +79,15 @@ class Setting:
     epochs: int
 
 
-SETTINGS = {
-    "digits": Setting(("3", "7", "8", "9"), 1_000, 8),
-    "mnist": Setting(("3", "7", "8", "9"), 1_500, 8),
-    "omniglot": Setting(("Balinese", "Korean", "Sanskrit"), 2_000, 8),
-    "cifar10": Setting(("cat", "horse", "ship", "truck"), 2_000, 8),
-}
+SETTINGS = Offered(
+    "dataset",
+    {
+        "digits": Setting(("3", "7", "8", "9"), 1_000, 8),
+        "mnist": Setting(("3", "7", "8", "9"), 1_500, 8),
+        "omniglot": Setting(("Balinese", "Korean", "Sanskrit"), 2_000, 8),
+        "cifar10": Setting(("cat", "horse", "ship", "truck"), 2_000, 8),
+    },
+)
 """The settings of ``results/vision_isif.csv``: modest, for two CPU cores."""
 
 TRAINING = {"encoder": "conv", "view": "crop", "learning_rate": 2e-3}
@@ -159,7 +165,7 @@ def prepare(
     """
     setting = SETTINGS[name]
     seen, rest = hold_out(load(name), setting.unseen if unseen is None else unseen)
-    return thin(seen, n_train or setting.n_train, seed=seed), rest
+    return thin(seen, setting.n_train if n_train is None else n_train, seed=seed), rest
 
 
 def variants_for(dataset: CoarseDataset) -> list[str]:

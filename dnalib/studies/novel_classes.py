@@ -23,7 +23,7 @@ from dnalib.methods.novel import (
     NovelClassDiscovery,
     halve_classes,
 )
-from dnalib.studies.study import Study
+from dnalib.studies.study import Offered, Study
 from dnalib.training import TrainingConfig
 
 UNTRAINED, ROTATIONS, KNOWN = "untrained", "rotations", "known classes"
@@ -111,16 +111,19 @@ _TEXTS = {
     "adapter": True,
     "batch_size": 128,
 }
-RECIPES = {
-    recipe.dataset: recipe
-    for recipe in (
-        Recipe("digits", 3e-3, rotations=4, known=20, joint=30, view_rate=0.5),
-        Recipe("mnist", 3e-3, rotations=2, known=8, joint=10, view_rate=0.5, n_train=3000),
-        Recipe("cifar10", 2e-3, rotations=3, known=8, joint=10, view_rate=0.7, n_train=3000),
-        Recipe(**_TEXTS, dataset="pydocs", joint=6, max_length=64),
-        Recipe(**_TEXTS, dataset="hwu64", joint=3),
-    )
-}
+RECIPES = Offered(
+    "dataset",
+    {
+        recipe.dataset: recipe
+        for recipe in (
+            Recipe("digits", 3e-3, rotations=4, known=20, joint=30, view_rate=0.5),
+            Recipe("mnist", 3e-3, rotations=2, known=8, joint=10, view_rate=0.5, n_train=3000),
+            Recipe("cifar10", 2e-3, rotations=3, known=8, joint=10, view_rate=0.7, n_train=3000),
+            Recipe(**_TEXTS, dataset="pydocs", joint=6, max_length=64),
+            Recipe(**_TEXTS, dataset="hwu64", joint=3),
+        )
+    },
+)
 """The settings of every dataset, chosen for a run of minutes on two cores."""
 
 

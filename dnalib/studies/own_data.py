@@ -55,9 +55,9 @@ def execute(dataset: str, seed: int = 0) -> None:
     """Run the notebook by papermill in its own folder, on its own table for the dataset ``""``."""
     folder = folder_of(dataset, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "papermill", NOTEBOOK.name, str(folder / "executed.ipynb")]
-    command += ["-k", "python3", "-p", "dataset", dataset, "-p", "output_dir", str(folder)]
-    command += ["-p", "seed", str(seed), "--no-progress-bar"]
+    command = [sys.executable, "-m", "papermill", "-k", "python3", "--no-progress-bar"]
+    command += ["-p", "dataset", dataset, "-p", "output_dir", str(folder), "-p", "seed", str(seed)]
+    command += [NOTEBOOK.name, str(folder / "executed.ipynb")]  # the last is named if it fails
     environment = os.environ | {"DNALIB_HEADLESS": "1"}
     subprocess.run(command, cwd=NOTEBOOK.parent, env=environment, check=True)
 

@@ -27,7 +27,7 @@ from dnalib.encoders import ConvEncoder, encode
 from dnalib.methods.cidfd import CIDFDObjective
 from dnalib.methods.idfd import IDFDObjective
 from dnalib.methods.ntxent import NTXentObjective
-from dnalib.studies.study import Study
+from dnalib.studies.study import Offered, Study
 from dnalib.training import Objective, Task, Trainer, TrainingConfig, seed_everything
 
 # --- data ---
@@ -60,29 +60,23 @@ def first_alphabets(dataset: CoarseDataset, n: int = 2) -> CoarseDataset:
     return only(dataset, np.flatnonzero(dataset.parents < n))
 
 
-SETTINGS: dict[str, Setting] = {
-    "digits": Setting({"pattern": "stripes", "size": 12}, "crop-turn", epochs=20),
-    "mnist": Setting(
-        {"pattern": "stripes"}, "crop-turn", epochs=20, part=partial(thin, n_train=2000)
-    ),
-    "omniglot": Setting({"pattern": "textures"}, "crop", epochs=60, part=first_alphabets),
-    "cifar10": Setting(
-        {"pattern": "tints", "strength": 0.5},
-        "crop-jitter-gray",
-        epochs=20,
-        part=partial(thin, n_train=2000),
-    ),
-}
+SETTINGS = Offered(
+    "dataset",
+    {
+        "digits": Setting({"pattern": "stripes", "size": 12}, "crop-turn", epochs=20),
+        "mnist": Setting(
+            {"pattern": "stripes"}, "crop-turn", epochs=20, part=partial(thin, n_train=2000)
+        ),
+        "omniglot": Setting({"pattern": "textures"}, "crop", epochs=60, part=first_alphabets),
+        "cifar10": Setting(
+            {"pattern": "tints", "strength": 0.5},
+            "crop-jitter-gray",
+            epochs=20,
+            part=partial(thin, n_train=2000),
+        ),
+    },
+)
 """The images that are compared on, by their name in `dnalib.datasets`."""
-
-
-def setting_of(name: str) -> Setting:
-    """Return the setting of the images ``name``; a ValueError names those that exist."""
-    if name not in SETTINGS:
-        raise ValueError(
-            f"there are no backgrounds for {name!r}: expected one of {', '.join(SETTINGS)}"
-        )
-    return SETTINGS[name]
 
 
 def load(name: str, seed: int = 0, **changes) -> BackgroundDataset:
@@ -107,7 +101,7 @@ def load(name: str, seed: int = 0, **changes) -> BackgroundDataset:
     >>> load("digits", strength=0.5).name
     'digits over stripes'
     """
-    setting = setting_of(name)
+    setting = SETTINGS[name]
     images = setting.part(datasets.load(name))
     return on_backgrounds(images, **{**setting.backgrounds, "seed": seed, **changes})
 
@@ -122,7 +116,7 @@ def config_of(name: str, **changes) -> TrainingConfig:
     **changes
         Fields of `TrainingConfig`.
     """
-    setting = setting_of(name)
+    setting = SETTINGS[name]
     chosen = {"epochs": setting.epochs, "view": setting.view, **changes}
     return replace(CONFIG, **chosen)
 

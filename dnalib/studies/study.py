@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -13,6 +14,26 @@ from dnalib.files import lock_of, write_table
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 KEY = ("dataset", "method", "seed")
 Row = Mapping[str, object]
+
+
+class Offered(dict):
+    """What a study offers, by name; another name is refused in one sentence.
+
+    Parameters
+    ----------
+    what : str
+        Each of them, such as ``"dataset"``.
+    entries : dict
+    """
+
+    def __init__(self, what: str, entries: Mapping):
+        super().__init__(entries)
+        self.what = what
+
+    def __missing__(self, name: object) -> NoReturn:
+        raise ValueError(
+            f"this study has no {self.what} {name!r}: expected one of {', '.join(self)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -59,7 +80,10 @@ class Study:
         path = path or self.path
         if not path.exists():
             return pd.DataFrame(columns=list(KEY))
-        return pd.read_csv(path, dtype={"recipe": str})
+        try:
+            return pd.read_csv(path, dtype={"recipe": str})
+        except ValueError as error:
+            raise ValueError(f"{path} is no table ({error}): mend it or remove it") from None
 
     def run(
         self,

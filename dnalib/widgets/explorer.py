@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from dnalib import plots
+from dnalib.plots.maps import checked_map
 from dnalib.progress import headless
 
 LISTED = 20
@@ -73,7 +74,7 @@ class EmbeddingExplorer:
         titles: tuple[str, str] = ("Before training", "After training"),
         title: str | None = None,
     ):
-        self.maps = np.asarray(xy_a), np.asarray(xy_b)
+        self.maps = tuple(checked_map(xy, labels, names)[0] for xy in (xy_a, xy_b))
         self.labels = np.asarray(labels)
         self.names = list(names)
         self.titles = titles

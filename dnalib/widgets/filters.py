@@ -67,7 +67,7 @@ class FilterPlayground:
         **switches : bool
             ``label``, ``reciprocal``, ``rank``: the filters that are on.
         """
-        filters = [name for name in FILTERS if switches[name]]
+        filters = [name for name in FILTERS if switches.get(name)]
         graph = self.graph(k, filters, m)
         right = self.fine[graph.indices[query]] == self.fine[query]
         return plots.filter_view(

@@ -129,6 +129,7 @@ def test_tints_are_told_apart_by_their_mean_color():
         ({"pattern": "tints"}, "does not fit gray images: take stripes or textures"),
         ({"n_kinds": 1}, "n_kinds is 1 and n_reference 1000: expected at least 2 kinds"),
         ({"n_reference": 0}, "n_reference 0"),
+        ({"size": 1}, "size is 1: expected a whole number, 2 or more"),
         ({"strength": 1.5}, r"strength is 1.5: expected a number in \[0, 1\]"),
     ],
 )

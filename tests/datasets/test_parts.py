@@ -59,8 +59,16 @@ def test_categories_are_held_out_by_their_own_name_or_their_parent(names, held):
 def test_holding_out_what_is_not_there_or_all_there_is_is_one_sentence():
     with pytest.raises(ValueError, match="'z' is no category of 'toy': expected names of fine"):
         hold_out(make_dataset(), ["a", "z"])
-    with pytest.raises(ValueError, match=r"the fine ids are \[\], expected some of 0 to 3"):
+    with pytest.raises(ValueError, match="4 of 4 fine categories of 'toy' would be held out"):
         hold_out(make_dataset(), ["a", "b", "c"])
+    with pytest.raises(ValueError, match="0 of 4 fine categories of 'toy' would be held out"):
+        hold_out(make_dataset(), [])
+
+
+@pytest.mark.parametrize(("n_train", "n_test", "which"), [(0, None, "n_train"), (1, 0, "n_test")])
+def test_thinning_to_nothing_is_one_sentence(n_train, n_test, which):
+    with pytest.raises(ValueError, match=f"{which} is 0: expected a whole number, 1 or more"):
+        thin(make_dataset(), n_train, n_test)
 
 
 @pytest.mark.parametrize("part", [lambda data: hold_out(data, ["a"]), lambda data: only(data, [0])])

@@ -87,6 +87,12 @@ def test_on_a_tie_an_encoding_is_that_of_western_europe(tmp_path):
     assert table.frame["text"].tolist() == written
 
 
+@pytest.mark.parametrize("column", ["date", "modified", "customer_at"])
+def test_labels_in_lines_of_json_stay_as_they_are_written(tmp_path, column):
+    (tmp_path / "t.jsonl").write_text(f'{{"text": "a", "{column}": "2024-01"}}\n')
+    assert read_table(tmp_path / "t.jsonl").frame[column].tolist() == ["2024-01"]
+
+
 def test_of_a_workbook_the_first_sheet_is_read_and_named(tmp_path):
     with pd.ExcelWriter(path := tmp_path / "t.xlsx") as book:
         for name, column in (("Info", "note"), ("Data", "text")):

@@ -150,6 +150,7 @@ def test_partial_fit_moves_nothing(make, table):
     model.partial_fit(["cat purr", None, "rose"], ["animal", "animal", None])
     assert model.labels_[: len(texts)].tolist() == before.tolist()
     assert model.labels_[-2] == -1 and len(model.labels_) == len(texts) + 3
+    assert " of 2 texts that were added " in model.notes_[-1]
     assert (model.centers_ == centers).all()
     assert model.predict(texts).tolist() == predicted.tolist()
     assert model.categories()["size"].sum() == len(texts) + 2

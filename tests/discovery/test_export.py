@@ -59,6 +59,14 @@ def test_everything_is_written(make, table, tmp_path, planar):
     assert "one" in set(pd.read_csv(export(model, tmp_path / "out")["csv"])["name"])
 
 
+def test_an_export_that_is_refused_writes_nothing(make, table, tmp_path, planar):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "thesis.txt").touch()
+    with pytest.raises(ValueError, match="exists and holds no model"):
+        export(make(4).fit(*table), tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == ["model"]
+
+
 def test_large_tables_become_parquet(make, table, tmp_path, planar, monkeypatch):
     model = make(4).fit(*table)
     first = export(model, tmp_path)["sheet"]

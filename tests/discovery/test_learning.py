@@ -108,9 +108,12 @@ def test_auto_trains_once_where_the_number_is_given(make, table, monkeypatch, n_
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"epochs": 0}, "epochs is 0: expected 1 or more"),
-        ({"settings": {"batch_size": 0}}, "batch_size is 0: expected 1 or more"),
-        ({"settings": {"batch_size": "64"}}, "batch_size is '64': expected 1 or more"),
+        ({"epochs": 0}, "epochs is 0: expected a whole number, 1 or more"),
+        ({"settings": {"batch_size": 0}}, "batch_size is 0: expected a whole number, 1 or more"),
+        (
+            {"settings": {"batch_size": "64"}},
+            "batch_size is '64': expected a whole number, 1 or more",
+        ),
     ],
 )
 def test_nothing_is_trained_with_settings_that_are_out_of_range(

@@ -32,7 +32,9 @@ def test_agreement_is_the_share_that_comes_back(make, table, monkeypatch):
     assert again.agreement.to_dict() == {0: (3 / 4 + 1) / 2, 1: (1 + 1 / 2) / 2}
 
 
-def test_other_texts_are_refused(make, table):
+def test_no_seed_and_other_texts_are_refused(make, table):
     model = make(4).fit(*table)
+    with pytest.raises(ValueError, match="seeds is empty: expected at least one"):
+        retrain(model, *table, seeds=[])
     with pytest.raises(ValueError, match="there are 1 texts but the model has 100"):
         retrain(model, ["cat"], ["animal"])

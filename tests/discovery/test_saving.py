@@ -1,5 +1,6 @@
 """Models on disk: whole or not at all, whatever was set, and readable by whoever may."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -106,3 +107,16 @@ def test_weights_of_other_layers_are_refused(make, table, tmp_path, change):
     with pytest.raises(ValueError, match="encoder.safetensors in .* holds other layers") as caught:
         FineCategoryDiscovery.load(tmp_path / "model")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "part", ["settings", "names", "edits", "temperatures", "n_fine", "sizes", "notes"]
+)
+def test_a_model_that_lacks_a_part_is_damaged(make, table, tmp_path, part):
+    make(4).fit(*table).save(tmp_path / "model")
+    path = tmp_path / "model" / saving.MODEL
+    plain = json.loads(path.read_text("utf-8"))
+    del plain[part]
+    path.write_text(json.dumps(plain))
+    with pytest.raises(ValueError, match=f"is damaged .*{part}.*: save it again"):
+        FineCategoryDiscovery.load(tmp_path / "model")

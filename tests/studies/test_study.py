@@ -6,7 +6,7 @@ from subprocess import CalledProcessError
 import pandas as pd
 import pytest
 
-from dnalib.studies import Study, command
+from dnalib.studies import Study, command, instances, novel_classes
 from dnalib.studies.command import STUDIES, load_study, main
 
 
@@ -113,7 +113,7 @@ def test_help_of_a_study_lists_its_options(capsys):
     [
         (FileNotFoundError("no such data"), 2, "no such data"),
         (PermissionError("read-only"), 8, "stopped early, read-only; start it again to go on"),
-        (CalledProcessError(3, ["papermill", "12.ipynb"]), 1, "12.ipynb ended with 3"),
+        (CalledProcessError(3, ["papermill", "12.ipynb"]), 1, "12.ipynb ended with 3: look there"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
@@ -142,3 +142,16 @@ def test_no_study_of_the_repository_lacks_a_row(name):
     study = replace(load_study(name), measure=lambda *missing: asked.append(missing) or ())
     assert not list(study.run(study.datasets, study.methods, study.seeds))
     assert asked == []
+
+
+def test_what_a_study_does_not_offer_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="no dataset 'hwu64': expected one of digits, mnist, om"):
+        instances.prepare("hwu64")
+    with pytest.raises(ValueError, match="no dataset 'omniglot': expected one of digits, mnist, c"):
+        novel_classes.RECIPES["omniglot"]
+
+
+def test_a_table_that_is_none_is_named(study, tmp_path):
+    (tmp_path / "x.csv").touch()
+    with pytest.raises(ValueError, match=r"x.csv is no table \(.*\): mend it or remove it"):
+        study.read(tmp_path / "x.csv")

@@ -145,6 +145,12 @@ def test_samples_without_a_category_are_listed_and_drawn_as_such(monkeypatch):
     assert colors == [*plots.OKABE_ITO[:2], plots.NO_CATEGORY_COLOR]
 
 
+def test_a_label_without_a_name_is_refused():
+    xy = np.zeros((3, 2))
+    with pytest.raises(ValueError, match="labels run from 0 to 2, but there are 2 names"):
+        EmbeddingExplorer(xy, xy, [0, 1, 2], ["cat", "dog"], [0, 0, 0], ["pet"])
+
+
 def test_texts_that_may_not_be_shown_are_nowhere(monkeypatch):
     monkeypatch.setattr(explorer, "headless", lambda: False)
     silent = explorer_of(None)
