@@ -20,6 +20,7 @@ from matplotlib.text import Text
 
 from dnalib import plots
 from dnalib.methods import METHODS
+from dnalib.plots import style
 
 COARSE = ("networkx", "numpy", "pandas", "scikit-learn", "scipy", "torch")
 
@@ -841,10 +842,10 @@ def test_differences_are_drawn_with_their_intervals():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["dna", "star"]
     spans = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
     assert spans == [[2, 6], [-3, 1]]
-    assert ax.get_xlabel() == "ACC less that of embeddings (points)"
+    assert ax.get_xlabel() == "ACC less that of embeddings (points; lines: 95 % intervals)"
     (ax,) = plots.difference_dots(frame.assign(baseline=["coarse-ce", "down"])).axes
     assert ax.get_yticklabels()[1].get_text() == "star less down"
-    assert ax.get_xlabel() == "ACC less that of its baseline (points)"
+    assert ax.get_xlabel() == "ACC less that of its baseline (points; lines: 95 % intervals)"
     with pytest.raises(ValueError, match="no column 'baseline'"):
         plots.difference_dots(frame)
 
@@ -862,3 +863,15 @@ def test_stacked_shares_cut_every_bar_at_its_parts():
     many = pd.DataFrame(np.full((1, 9), 1 / 9), index=index[:1])
     with pytest.raises(ValueError, match="9 parts, but at most 8 can be told apart"):
         plots.stacked_shares(many, xlabel="Share (%)")
+
+
+@pytest.mark.parametrize("color", sorted({*plots.METHOD_COLORS.values(), *plots.OKABE_ITO}))
+def test_names_in_a_color_can_be_read_on_white(color):
+    def luminance(rgb):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    readable, given = (mcolors.to_rgb(each) for each in (style.readable(color), color))
+    assert 1.05 / (luminance(readable) + 0.05) >= 4.45  # after rounding to a byte
+    if 1.05 / (luminance(given) + 0.05) >= 4.5:
+        assert mcolors.to_hex(given) == style.readable(color)

@@ -24,6 +24,7 @@ from dnalib.plots.style import (
     filter_key,
     named_colors,
     plain,
+    readable,
     require_at_most,
     require_columns,
     set_figure_title,
@@ -339,7 +340,7 @@ def difference_dots(
     ax.set_ylim(len(frame) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(True, axis="x")
-    ax.set_xlabel(plain(f"{score} less that of {other} (points)"))
+    ax.set_xlabel(plain(f"{score} less that of {other} (points; lines: 95 % intervals)"))
     set_title(ax, title)
     return fig
 
@@ -421,7 +422,7 @@ def _label_points(
             xy=(at_x, at_y),
             xytext=(at_x, label_y),
             textcoords=_right_of(ax, 8),
-            color=color,
+            color=readable(color),
             fontsize=9,
             va="center",
             annotation_clip=False,

@@ -18,6 +18,7 @@ from dnalib.plots.style import (
     line_style,
     named_colors,
     plain,
+    readable,
     set_figure_title,
     set_title,
 )
@@ -244,7 +245,7 @@ def _label_line_ends(ax: Axes) -> None:
             xycoords="axes fraction",
             xytext=(4, 0),
             textcoords="offset points",
-            color=line.get_color(),
+            color=readable(line.get_color()),
             fontsize=9,
             va="center",
             annotation_clip=False,

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib import colors as mcolors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -20,6 +19,7 @@ from dnalib.plots.style import (
     OKABE_ITO,
     category_colors,
     plain,
+    readable,
     set_figure_title,
     set_title,
 )
@@ -346,7 +346,7 @@ def _label_margin(
             ha="left" if side else "right",
             va="center",
             fontsize=8,
-            color=_darkened(color),
+            color=readable(color),
             arrowprops={
                 "arrowstyle": "-",
                 "color": color,
@@ -443,7 +443,3 @@ def bare(ax: Axes) -> None:
 def _largest_categories(labels: np.ndarray, limit: int) -> np.ndarray:
     categories, counts = np.unique(labels[labels >= 0], return_counts=True)
     return np.sort(categories[np.argsort(-counts, kind="stable")[:limit]])
-
-
-def _darkened(color: str) -> str:
-    return mcolors.to_hex(0.7 * np.array(mcolors.to_rgb(color)))

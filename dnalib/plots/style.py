@@ -309,6 +309,20 @@ def require_at_most(limit: int, found: int, what: str) -> None:
         )
 
 
+def readable(color: str) -> str:
+    """Return a color as dark as text on white must be: a contrast of 4.5, as WCAG 2 asks (AA)."""
+    rgb = np.array(mcolors.to_rgb(color))
+    while 1.05 / (_luminance(rgb) + 0.05) < 4.5:
+        rgb = 0.97 * rgb
+    return mcolors.to_hex(rgb)
+
+
+def _luminance(rgb: np.ndarray) -> float:
+    """Relative luminance of an sRGB color, in [0, 1]."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
 def plain(text: object) -> str:
     """What a user calls something, such that Matplotlib shows dollar signs and sets no formula."""
     return str(text).replace("$", r"\$")
