@@ -378,6 +378,7 @@ def test_history_curves_show_each_run_that_has_the_column():
     line = fig.axes[1].get_lines()[0]
     np.testing.assert_array_equal(line.get_ydata(), histories()["dna"]["acc"])
     assert line.get_color() == plots.METHOD_COLORS["dna"]
+    assert fig.axes[2].yaxis.get_major_formatter()(0.5) == "50%"
 
 
 def test_history_curves_name_close_lines_without_overlap():

@@ -8,13 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from dnalib.plots.style import (
     AXIS_LABELS,
     GRAY,
     OKABE_ITO,
+    SHARES,
     line_style,
     named_colors,
     plain,
@@ -69,6 +70,8 @@ def history_curves(
             ax.plot(epochs, values, label=plain(name), linestyle=dashes_of[name], **style)
         ax.set(xlabel="Epoch", ylabel=AXIS_LABELS.get(column, column))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        if column in SHARES:
+            ax.yaxis.set_major_formatter(PercentFormatter(1))
         _label_line_ends(ax)
     for ax in axes.flat[len(columns) :]:
         ax.remove()

@@ -109,6 +109,9 @@ AXIS_LABELS = {
     "seconds": "Seconds",
 }
 
+SHARES = ("precision_retrieved", "precision", "recall", "kept_share")
+"""Columns of histories in [0, 1], which axes show in percent."""
+
 INK = (
     "text.color",
     "axes.edgecolor",
