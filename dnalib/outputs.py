@@ -135,7 +135,8 @@ class Outputs:
 
 
 def _is_plain_range(index) -> bool:
-    return index.name is None and list(index) == list(range(len(index)))
+    is_whole = index.inferred_type == "integer"  # False and True equal 0 and 1
+    return is_whole and index.name is None and list(index) == list(range(len(index)))
 
 
 def _read_metrics(path: Path) -> dict:

@@ -75,6 +75,6 @@ def _run(step: str) -> int:
         try:
             process.wait(0 if isinstance(interrupt, Terminated) else PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)  # at a SIGTERM a study would not clean up
+            process.send_signal(signal.SIGINT)  # as the Ctrl-C that it did not hear
         process.wait()
         raise

@@ -35,6 +35,8 @@ def test_table_keeps_values_and_meaningful_index(outputs):
     frame = pd.DataFrame({"method": ["a, b", "c"], "acc": [1 / 3, 0.5]})
     pd.testing.assert_frame_equal(pd.read_csv(outputs.table(frame, "scores")), frame)
     indexed = frame.set_index("method")
+    flags = pd.DataFrame({"acc": [1, 2]}, index=[False, True])
+    assert pd.read_csv(outputs.table(flags, "flags")).shape == (2, 2)
     read = pd.read_csv(outputs.table(indexed, "scores"), index_col="method")
     pd.testing.assert_frame_equal(read, indexed)
 

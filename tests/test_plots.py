@@ -178,6 +178,13 @@ def test_lines_never_share_a_color():
     assert len(set(colors.values())) == 4
 
 
+def test_a_method_keeps_its_color_whatever_stands_before_it():
+    colors = plots.style.named_colors(["mine", "dna", "embeddings"])
+    for method in ("dna", "embeddings"):
+        assert colors[method] == plots.METHOD_COLORS[method]
+    assert len(set(colors.values())) == 3
+
+
 # As dichromats see, in linear RGB: Machado, Oliveira and Fernandes, IEEE TVCG 2009, severity 1.
 SIGHTS = {
     "all three cones": np.eye(3),
@@ -290,9 +297,14 @@ def test_labeled_map_names_the_largest_and_points_at_their_samples():
 
 
 def test_labeled_map_refuses_more_names_than_fit():
-    xy, labels, names = fake_map(10)
-    with pytest.raises(ValueError, match="max_labels=500"):
+    xy, labels, names = fake_map(100)
+    with pytest.raises(ValueError, match="100 names are asked for, but a figure"):
         plots.labeled_map(xy, labels, names, max_labels=500)
+
+
+def test_a_low_map_has_room_for_few_names():
+    xy, labels, names = fake_map(4)
+    assert len(plots.labeled_map(xy, labels, names, figsize=(8, 4)).axes[0].texts) == 4
 
 
 @pytest.mark.parametrize("draw", [plots.scatter_map, plots.labeled_map])

@@ -2,12 +2,17 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
+from dnalib.running import processes
 from dnalib.running.processes import Limits, start_module, watch
+from tests.waiting import wait_until
 
 SPAWNS = """
 import subprocess
@@ -55,3 +60,32 @@ def test_folders_are_those_of_the_parent(run, tmp_path, monkeypatch):
         "DNALIB_CACHE": str(tmp_path / "my cache"),
         "DNALIB_DATA": str(Path.home() / "data"),
     }
+
+
+PARENT = """
+import subprocess, time
+print(*(subprocess.Popen(["sleep", "60"]).pid for _ in range(2)), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_process_that_may_not_be_killed_does_not_save_the_others(monkeypatch):
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    forbidden, other = (psutil.Process(int(pid)) for pid in parent.stdout.readline().split())
+    kill = psutil.Process.kill
+
+    def kill_or_refuse(process):
+        if process == forbidden:
+            raise psutil.AccessDenied(process.pid)
+        kill(process)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(psutil.Process, "kill", kill_or_refuse)
+        patched.setattr(processes, "_is_alive", lambda process: False)  # or it waits for 5 s
+        processes.kill_family(parent.pid)
+    try:
+        assert parent.wait(10) == -signal.SIGKILL
+        wait_until(lambda: not processes._is_alive(other), seconds=10)
+        assert processes._is_alive(forbidden)
+    finally:
+        forbidden.kill()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +12,7 @@ import pytest
 from dnalib import reproduce
 from dnalib.__main__ import COMMANDS, main
 from dnalib.studies.command import STUDIES
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -94,9 +94,7 @@ def test_an_interrupted_step_cleans_up(tmp_path, number, to_all, code):
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until((tmp_path / "started").exists)
     os.killpg(process.pid, number) if to_all else process.send_signal(number)
     _, errors = process.communicate(timeout=20)  # the step sleeps for longer
     assert (process.returncode, errors) == (code, "")

@@ -91,8 +91,8 @@ class ConvEncoder(nn.Module):
 
     def prepare(self, inputs: np.ndarray, progress: bool = True) -> VectorStore:
         """Check images ``(n, h, w)`` or ``(n, h, w, 3)`` and keep them as ``(n, c, h, w)``."""
-        inputs = np.asarray(inputs, dtype=np.float32)
-        if inputs.shape[1:] != self.shape:
+        inputs = np.array(inputs, dtype=np.float32, order="C")  # a copy: nobody changes it
+        if not len(inputs) or inputs.shape[1:] != self.shape:
             raise ValueError(
                 f"inputs have the shape {inputs.shape}: expected images (n, "
                 f"{', '.join(map(str, self.shape))})"

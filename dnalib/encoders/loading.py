@@ -10,9 +10,14 @@ from dnalib.files import sha256
 from dnalib.minilm import minilm_folder
 
 POOLING_FILE = "1_Pooling/config.json"
-MODE = "pooling_mode_"
-POOLING_OF = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
-"""Our name of what sentence-transformers calls it."""
+MODE = "pooling_mode"
+POOLING_OF = {
+    "mean": "mean",
+    "cls": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "cls",
+}
+"""Our name of what sentence-transformers calls it, since version 6 and before."""
 
 
 def load_encoder(
@@ -105,11 +110,21 @@ def _pooling_of(source: str) -> str:
                 "folder in place of its name; load it once with a network"
             )
         return "cls"
-    config = json.loads(Path(path).read_text())
-    chosen = [name for name, is_on in config.items() if name.startswith(MODE) and is_on is True]
+    chosen = _poolings(Path(path))
     if len(chosen) != 1 or chosen[0] not in POOLING_OF:
         raise ValueError(
             f"encoder {source!r} pools by {', '.join(chosen) or 'nothing'}: expected one of "
             f"{', '.join(POOLING_OF)}, as its {POOLING_FILE} may say; take another encoder"
         )
     return POOLING_OF[chosen[0]]
+
+
+def _poolings(path: Path) -> list[str]:
+    """Return all the ways of pooling that a file names."""
+    try:
+        config = json.loads(path.read_text("utf-8"))
+        named = config.get(MODE, [])
+    except (ValueError, AttributeError):
+        raise ValueError(f"{path} is damaged: expected how the encoder pools, in JSON") from None
+    older = [name for name, is_on in config.items() if name.startswith(MODE) and is_on is True]
+    return [named] if isinstance(named, str) else [*named, *older]

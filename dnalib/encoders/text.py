@@ -14,6 +14,7 @@ from dnalib.encoders.packing import Packing, pack_attention, run_layers
 from dnalib.encoders.store import Batch, RaggedStore, length_buckets
 from dnalib.environment import arithmetic
 from dnalib.progress import progress_bar
+from dnalib.whole import is_whole
 
 if TYPE_CHECKING:  # half of the time that importing dnalib would take, and most never needs it
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -122,8 +123,9 @@ class TextEncoder(nn.Module):
         if self.digest:
             ids, lengths = (part.numpy().tobytes() for part in (tokens.values, tokens.lengths))
             key = content_key(
-                "states", self.digest, str(self.frozen_layers), str(self.dtype), ids, lengths
-            )
+                "states", self.digest, self.model.config.to_json_string(), str(self.frozen_layers),
+                str(self.dtype), ids, lengths,
+            )  # fmt: skip
             states = cached(key, lambda: self._lower_states(tokens, progress))
         else:
             states = self._lower_states(tokens, progress)
@@ -201,7 +203,7 @@ class TextEncoder(nn.Module):
 def _count_frozen(trainable_layers: int | str, n_layers: int) -> int:
     if trainable_layers == "all":
         return 0
-    if not (isinstance(trainable_layers, int) and 0 <= trainable_layers <= n_layers):
+    if not (is_whole(trainable_layers) and 0 <= trainable_layers <= n_layers):
         raise ValueError(
             f"trainable_layers is {trainable_layers!r}: expected 0 to {n_layers}, or 'all'"
         )
@@ -240,11 +242,15 @@ def _check_length(
     """Refuse at once what would fail at the first long text, or leave nothing of any."""
     positions = _positions(model)
     least = tokenizer.num_special_tokens_to_add() + 1
-    if max_length < least or (positions is not None and max_length > positions):
+    if (
+        not is_whole(max_length)
+        or max_length < least
+        or (positions is not None and max_length > positions)
+    ):
         fitting = f"at least {least}" if positions is None else f"{least} to {positions}"
         raise ValueError(
-            f"max_length is {max_length} for {type(model).__name__}: expected {fitting}, from one "
-            "word piece beside the special tokens to all it can place"
+            f"max_length is {max_length!r} for {type(model).__name__}: expected {fitting}, from "
+            "one word piece beside the special tokens to all it can place"
         )
 
 

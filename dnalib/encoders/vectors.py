@@ -33,7 +33,9 @@ class VectorEncoder(nn.Module):
 
     def prepare(self, inputs: np.ndarray, progress: bool = True) -> VectorStore:
         """Check ``inputs`` and keep them in float32: vectors, or images as rows of pixels."""
-        inputs = np.asarray(inputs, dtype=np.float32)
+        inputs = np.array(inputs, dtype=np.float32, order="C")  # a copy: nobody changes it
+        if not inputs.size:
+            raise ValueError(f"inputs have the shape {inputs.shape}: expected at least one row")
         values = inputs.reshape(len(inputs), -1)
         if values.shape[1] != self.dim:
             raise ValueError(

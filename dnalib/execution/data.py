@@ -37,7 +37,7 @@ def stamps(parameters: dict[str, object], folder: Path) -> dict[str, str]:
     for name, value in parameters.items():
         if name.endswith("dataset"):
             files |= _dataset_files(value)
-        if name != OUTPUT_DIR and isinstance(value, str):
+        if name not in (OUTPUT_DIR, "output") and isinstance(value, str):
             files |= _named_files(value, folder)
     return {name: _stamp(path) for name, path in sorted(files.items())}
 
@@ -63,7 +63,8 @@ def _named_files(value: str, folder: Path) -> dict[str, Path]:
         path = folder / value
         if value and path.is_file():
             return {value: path}
-        if "/" in value and path.is_dir():  # a plain word is rather a name than a folder
+        # A plain word is rather a name than a folder, and what holds the notebook holds no data.
+        if "/" in value and path.is_dir() and not folder.resolve().is_relative_to(path.resolve()):
             return {f"{value}/{p.relative_to(path).as_posix()}": p for p in _files_under(path)}
     except (OSError, ValueError):  # too long for a path, or no path at all
         pass

@@ -117,7 +117,7 @@ def changes(entry: dict, now: dict[str, object]) -> list[str]:
         before = before if isinstance(before, dict) else {}
         names = sorted(before.keys() | now[kind].keys())
         pairs = [(name, before.get(name), now[kind].get(name)) for name in names]
-        return [(name, old, new) for name, old, new in pairs if _shown(old) != _shown(new)]
+        return [(name, old, new) for name, old, new in pairs if _written(old) != _written(new)]
 
     source = ["source changed"] if entry.get("source_sha256") != now["source_sha256"] else []
     return [
@@ -127,6 +127,11 @@ def changes(entry: dict, now: dict[str, object]) -> list[str]:
         *(f"data {name} changed" for name, _, _ in changed("data")),
         *(f"package {n} {_shown(old)} -> {_shown(new)}" for n, old, new in changed("versions")),
     ]
+
+
+def _written(value: object) -> str:
+    """Return JSON that tells values apart, 1 from True and from "1", whatever a table's order."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _shown(value: object) -> str:

@@ -84,11 +84,12 @@ def read(path: Path) -> Notebook:
     try:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         sources = [(cell["cell_type"], source_of(cell)) for cell in cells]
-    except (ValueError, KeyError, TypeError):
+        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"{path.name} is not a Jupyter notebook (version 4).") from None
     codes = tuple(source for kind, source in sources if kind == "code")
     return Notebook(
-        path, _title(sources, path), _parameters(cells, path.name), _sha256(sources), codes
+        path, _title(sources, path), _parameters(tagged, path.name), _sha256(sources), codes
     )
 
 
@@ -136,8 +137,7 @@ def _title(sources: list[tuple[str, str]], path: Path) -> str:
     return headings[0] if headings else path.stem
 
 
-def _parameters(cells: list[dict], name: str) -> dict[str, object]:
-    tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])]
+def _parameters(tagged: list[dict], name: str) -> dict[str, object]:
     if len(tagged) > 1:
         raise ValueError(f"{name} has {len(tagged)} cells tagged 'parameters'; expected one.")
     return read_literals(source_of(tagged[0]), name) if tagged else {}

@@ -63,15 +63,24 @@ def load_profile(path: Path, name: str, notebooks: Sequence[Notebook]) -> Profil
     tables = _read_toml(path)
     if name not in tables:
         raise ValueError(f"There is no profile {name!r} in {path.name}; {suggest(name, tables)}.")
+    if not isinstance(tables[name], dict):
+        raise ValueError(f"{path.name} sets {name} = {tables[name]!r}; expected a table, [{name}].")
     table = dict(tables[name])
     timeouts = {key: table.pop(key, default) for key, default in TIMEOUTS.items()}
     for key, value in timeouts.items():
-        if not isinstance(value, int | float) or not 0 < value < math.inf:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 < value < math.inf:
             raise ValueError(
                 f"{path.name} sets {key} = {value!r} in [{name}]; expected seconds, a number "
                 "above 0."
             )
-    profile = Profile(name, table.pop(EVERY_NOTEBOOK, {}), table, **timeouts)
+    shared = table.pop(EVERY_NOTEBOOK, {})
+    if not isinstance(shared, dict):
+        raise ValueError(
+            f"{path.name} sets {EVERY_NOTEBOOK} = {shared!r} in [{name}]; expected a table, "
+            f"[{name}.{EVERY_NOTEBOOK}]."
+        )
+    profile = Profile(name, shared, table, **timeouts)
     _check_profile(profile, notebooks, path.name)
     return profile
 

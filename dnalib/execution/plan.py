@@ -132,7 +132,8 @@ def _make(options, root: Path, parameters: Callable[[Notebook, Profile], dict]) 
         )
         for notebook in wanted
     ]
-    parts = {job.name: ingredients.of(job, root / "requirements.txt") for job in jobs}
+    versions = environment.versions(root / "requirements.txt")
+    parts = {job.name: ingredients.of(job, versions) for job in jobs}
     forced_by = "--force" if options.force else ""
     return Plan(root, notebooks, jobs, parts, profile, output, forced_by)
 

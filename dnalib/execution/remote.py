@@ -103,7 +103,7 @@ def _differences(job: Job, expected: dict, requirements: Path) -> list[str]:
     """Return what the results of `job` depend on and is not here as it was expected."""
     try:
         notebook = notebooks.read(job.notebook.path)
-        here = ingredients.of(replace(job, notebook=notebook), requirements)
+        here = ingredients.of(replace(job, notebook=notebook), environment.versions(requirements))
         # What another notebook downloaded in the meantime was not there when it was asked for.
         here["data"] = {n: s for n, s in here["data"].items() if n in expected["data"]}
         return changes(expected, here)

@@ -23,6 +23,8 @@ from dnalib.execution.notebooks import Notebook, discover
 from dnalib.files import atomic_path
 from dnalib.running.arguments import Parser, complain
 
+NOT_SHOWN = ("", "-", "skip", "notes")
+"""Kinds of cells that are on no slide."""
 REVEAL = "reveal.js"
 REVEAL_PACKAGE = "sphinx_revealjs"
 TEMPLATE = """{%- extends 'reveal/index.html.j2' -%}
@@ -65,7 +67,7 @@ class _Exporter(OfflineMarkdown, SlidesExporter):
 def is_deck(notebook: Notebook) -> bool:
     """Say whether any cell of a notebook is to be on slides."""
     cells = nbformat.read(notebook.path, as_version=4).cells
-    return any(_kind(cell) not in ("", "-", "skip", "notes") for cell in cells)
+    return any(_kind(cell) not in NOT_SHOWN for cell in cells)
 
 
 def deck(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -79,7 +81,7 @@ def deck(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     cells: list[nbformat.NotebookNode] = []
     for cell in nbformat.from_dict(notebook).cells:
         kind = _kind(cell)
-        on_slide = kind not in ("", "-", "skip", "notes")
+        on_slide = kind not in NOT_SHOWN
         if on_slide and cell.cell_type == "code":
             if not cell.outputs:
                 raise ValueError(f"cell {cell.id!r} has no output to show: run the notebook first")
@@ -124,6 +126,16 @@ def _markdown(source: str, kind: str) -> nbformat.NotebookNode:
     return new_markdown_cell(source, metadata={"slideshow": {"slide_type": kind}})
 
 
+def _latest(notebook: Path, made: Path) -> nbformat.NotebookNode:
+    """Return what was made of a notebook, or, where it has been changed since, itself."""
+    ours = nbformat.read(notebook, as_version=4)
+    if not made.exists():
+        return ours
+    theirs = nbformat.read(made, as_version=4)
+    there = {cell.id: cell.source for cell in theirs.cells}
+    return theirs if all(there.get(cell.id) == cell.source for cell in ours.cells) else ours
+
+
 def write_slides(notebooks: Path, executed: Path, target: Path) -> list[Path]:
     """Write slides of every notebook in `notebooks` that has any into `target`; return them.
 
@@ -131,7 +143,7 @@ def write_slides(notebooks: Path, executed: Path, target: Path) -> list[Path]:
     ----------
     notebooks, executed : pathlib.Path
         Folders of the notebooks and of what `run_all.py` made of them. A notebook that was not
-        executed is taken with the outputs that it holds itself.
+        executed, or was changed since, is taken with the outputs that it holds itself.
     target : pathlib.Path
         Its folder ``reveal.js`` belongs to the slides: they need no network.
 
@@ -156,8 +168,7 @@ def write_slides(notebooks: Path, executed: Path, target: Path) -> list[Path]:
             shutil.copytree(reveal / part, target / REVEAL / part, dirs_exist_ok=True)
     written = []
     for notebook in decks:
-        made = executed / notebook.path.name
-        content = nbformat.read(made if made.exists() else notebook.path, as_version=4)
+        content = _latest(notebook.path, executed / notebook.path.name)
         resources = {"metadata": {"name": notebook.name, "path": str(notebooks)}}
         try:
             page, _ = _Exporter().from_notebook_node(deck(content), resources=resources)

@@ -11,6 +11,7 @@ from dnalib.execution.jobs import Job
 from dnalib.execution.judge import judge, read_json
 from dnalib.execution.outcomes import Result
 from dnalib.execution.parameters import OUTPUT_DIR
+from dnalib.files import swap_folder
 from dnalib.running.processes import Cut, Limits, memory_kills, start_module, watch
 
 
@@ -101,9 +102,7 @@ def _put_in_place(job: Job) -> None:
     for target in (job.executed, job.html):
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(job.workplace / target.name, target)
-    if job.results.exists():
-        os.replace(job.results, job.workplace / "superseded")
-    os.replace(job.workplace / "results", job.results)
+    swap_folder(job.workplace / "results", job.results, job.workplace / "superseded")
     job.failed.unlink(missing_ok=True)
 
 

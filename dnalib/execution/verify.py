@@ -56,8 +56,7 @@ def compare(name: str, stored: Path, now: Path, tolerances: dict) -> Iterator[Co
     tolerances : dict
         Of each notebook and metric, the absolute tolerance; see `read_tolerances`.
     """
-    before = read_json(stored / name / METRICS_FILE) or {}
-    after = read_json(now / name / METRICS_FILE) or {}
+    before, after = (_metrics(folder / name / METRICS_FILE) for folder in (stored, now))
     for metric in before | after:
         tolerance = tolerances.get(name, {}).get(metric)
         yield Comparison(name, metric, before.get(metric), after.get(metric), tolerance)
@@ -69,7 +68,8 @@ def read_tolerances(path: Path) -> dict[str, dict[str, float]]:
     Raises
     ------
     ValueError
-        When the file is not TOML. One that is not there states none.
+        When the file is not TOML, or holds something else than tables. One that is not there
+        states none.
     """
     if not path.is_file():
         return {}
@@ -77,10 +77,26 @@ def read_tolerances(path: Path) -> dict[str, dict[str, float]]:
         tables = tomllib.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not valid TOML: {error}.") from None
-    return {
-        name: {metric: want["tolerance"] for metric, want in table.items() if "tolerance" in want}
-        for name, table in tables.items()
-    }
+    try:
+        return {
+            name: {
+                metric: float(want["tolerance"])
+                for metric, want in table.items()
+                if "tolerance" in want
+            }
+            for name, table in tables.items()
+        }
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path} states a tolerance in another form ({error}); expected [notebook] with "
+            "metric = {tolerance = number}."
+        ) from None
+
+
+def _metrics(path: Path) -> dict:
+    """Return the metrics of a file; none of one that is missing or holds something else."""
+    metrics = read_json(path)
+    return metrics if isinstance(metrics, dict) else {}
 
 
 def _close(stored: object, now: object, tolerance: float | None) -> bool:

@@ -331,7 +331,8 @@ def difference_dots(
     if not against:
         names, other = names + " less " + frame["baseline"], "its baseline"
     fig, ax = plt.subplots(figsize=(7.5, 1.3 + 0.34 * len(frame)), layout="constrained")
-    colors = list(named_colors(list(frame["method"])).values())
+    color_of = named_colors(frame["method"].unique())
+    colors = [color_of[method] for method in frame["method"]]
     places = np.arange(len(frame))
     ax.axvline(0, color=DARK, linewidth=1)
     ax.hlines(places, frame["low"], frame["high"], colors=colors, linewidth=2.5, alpha=0.5)

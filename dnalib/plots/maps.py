@@ -298,9 +298,10 @@ def labeled_map(
     """
     xy, labels = checked_map(xy, labels, names)
     room = 2 * int((figsize[1] - 1) / LABEL_HEIGHT)
-    if max_labels > room:
+    n_named = min(max_labels, len(np.unique(labels[labels >= 0])))
+    if n_named > room:
         raise ValueError(
-            f"max_labels={max_labels}, but a figure {figsize[1]:g} inches high has room for "
+            f"{n_named} names are asked for, but a figure {figsize[1]:g} inches high has room for "
             f"{room} names: name fewer categories or make the figure higher."
         )
     colors = category_colors(len(names), parents)

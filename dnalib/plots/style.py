@@ -280,9 +280,11 @@ def _shades(base: str, reach: float, n: int) -> list[str]:
 def named_colors(names: Sequence[str], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
     """The chosen color of each name, else that of its method or filter, else one still free."""
     known = FILTER_COLORS | METHOD_COLORS | dict(chosen or {})
+    kept = {known[name] for name in names if name in known}
     colors: dict[str, str] = {}
     for position, name in enumerate(names):
-        free = [color for color in OKABE_ITO if color not in colors.values()]
+        unused = [color for color in OKABE_ITO if color not in colors.values()]
+        free = [color for color in unused if color not in kept] or unused
         color = known.get(name)
         if color is None or (color in colors.values() and name not in (chosen or {})):
             color = free[0] if free else OKABE_ITO[position % len(OKABE_ITO)]

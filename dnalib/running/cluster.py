@@ -14,6 +14,8 @@ import time
 import uuid
 from collections.abc import Callable
 
+from dnalib.running.arguments import one_line
+
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 10
 PATIENCE_SECONDS = 60  # with no worker there at all
@@ -48,8 +50,6 @@ class Cluster:
     """
 
     def __init__(self, address: str):
-        # Its own troubles come back as exceptions, and need not be told as logs too.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             from distributed import Client
         except ImportError:
@@ -57,9 +57,13 @@ class Cluster:
                 "a dask cluster needs the package distributed, which is not installed; run "
                 "pip install distributed."
             ) from None
+        # Its own troubles come back as exceptions, and need not be told as logs too. Its import
+        # has set the levels of both.
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:  # TypeError: TLS without certificates
             raise ValueError(
                 f"no dask scheduler answers at {address!r} ({type(error).__name__}); start one "
                 "with: dask scheduler."
@@ -114,20 +118,22 @@ class Cluster:
             when the scheduler or all workers are gone.
         """
         topic = f"dnalib-{uuid.uuid4().hex}"
-        self._client.subscribe_topic(topic, lambda event: on_message(event[1]["message"]))
-        future = self._client.submit(_call, function, arguments, topic, pure=False)
+        future = None
         try:
+            self._client.subscribe_topic(topic, lambda event: on_message(event[1]["message"]))
+            future = self._client.submit(_call, function, arguments, topic, pure=False)
             self._wait(future, stop)
             return future.result()
         except Stopped:
             future.cancel()
             raise
         except Exception as error:  # whatever the function raised, or the cluster
-            raise Lost(f"{type(error).__name__}: {error}") from error
+            raise Lost(one_line(f"{type(error).__name__}: {error}")) from error
         finally:
             with contextlib.suppress(Exception):  # the cluster may be gone
                 self._client.unsubscribe_topic(topic)
-            future.release()
+            if future is not None:
+                future.release()
 
     def _wait(self, future, stop: Callable[[], bool]) -> None:
         last_seen = time.monotonic()

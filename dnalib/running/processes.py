@@ -128,10 +128,10 @@ def watch(
 def resident_gib(pid: int) -> float:
     """Return the memory, in GiB, that a process and all under it hold at this moment."""
     total = 0
-    with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(psutil.Error):
         parent = psutil.Process(pid)
         for member in [parent, *parent.children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.Error):
                 total += member.memory_info().rss
     return total / 2**30
 
@@ -147,10 +147,10 @@ def kill_family(pid: int, itself: bool = True) -> None:
     itself : bool
         Whether the process at the top is killed too.
     """
-    with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(psutil.Error):
         family = _halt(psutil.Process(pid), itself)
         for member in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.Error):
                 member.kill()
         deadline = time.monotonic() + 5
         while any(map(_is_alive, family)) and time.monotonic() < deadline:
@@ -166,14 +166,14 @@ def _halt(parent: psutil.Process, itself: bool) -> list[psutil.Process]:
         if not new:
             return halted
         for member in new:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.Error):
                 member.suspend()
         halted += new
 
 
 def _is_alive(process: psutil.Process) -> bool:
     # A zombie is dead already; when it goes is up to the parent that it was handed to.
-    with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(psutil.Error):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dnalib.datasets import CoarseDataset, Split
-from dnalib.encoders import Batch, ConvEncoder, encode
+from dnalib.encoders import Batch, ConvEncoder, VectorEncoder, encode
 from dnalib.methods import run
 
 RNG = np.random.default_rng(0)
@@ -81,12 +81,21 @@ def test_bad_shapes_are_one_sentence(shape):
     ("images", "sentence"),
     [
         (np.ones((2, 8, 9)), r"shape \(2, 8, 9\): expected images \(n, 8, 8\)"),
+        (np.ones((0, 8, 8)), r"shape \(0, 8, 8\): expected images"),
         (np.full((2, 8, 8), np.nan), "image 0 holds NaN"),
     ],
 )
 def test_bad_images_are_one_sentence(images, sentence):
     with pytest.raises(ValueError, match=sentence):
         ConvEncoder((8, 8)).prepare(images)
+
+
+@pytest.mark.parametrize("encoder", [ConvEncoder((8, 8)), VectorEncoder(64)])
+def test_what_is_prepared_is_a_copy_of_any_array(encoder):
+    given = np.random.default_rng(0).random((3, 8, 8), dtype=np.float32)
+    backwards, kept = encoder.prepare(given[::-1]).values, encoder.prepare(given)
+    given[:] = 0
+    assert torch.equal(backwards.flip(0), kept.values) and kept.values.any()
 
 
 def make_bars(n, color):

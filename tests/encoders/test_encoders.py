@@ -142,19 +142,37 @@ def test_bad_texts_are_one_sentence(tiny_bert, texts, sentence):
 
 
 @pytest.mark.parametrize(
-    ("modes", "pooling"),
-    [(["mean_tokens"], "mean"), (["cls_token"], "cls"), (["max_tokens"], None),
-     (["mean_tokens", "cls_token"], None), ([], None)],
-)  # fmt: skip
-def test_pooling_is_what_the_model_was_made_with_or_refused(tmp_path, modes, pooling):
+    ("written", "pooling"),
+    [
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, "mean"),
+        ({"pooling_mode_cls_token": True}, "cls"),
+        ({"pooling_mode_max_tokens": True}, None),
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}, None),
+        ({}, None),
+        # as sentence-transformers writes it since version 6
+        ({"pooling_mode": "mean", "include_prompt": True}, "mean"),
+        ({"pooling_mode": "cls"}, "cls"),
+        ({"pooling_mode": ["mean"]}, "mean"),
+        ({"pooling_mode": ["mean", "cls"]}, None),
+        ({"pooling_mode": "lasttoken"}, None),
+    ],
+)
+def test_pooling_is_what_the_model_was_made_with_or_refused(tmp_path, written, pooling):
     folder = make_tiny_bert(tmp_path / "bert", pooling="lasttoken")
-    written = {"word_embedding_dimension": 16} | {f"pooling_mode_{mode}": True for mode in modes}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(written))
     if pooling is None:
         with pytest.raises(ValueError, match="pools by .*: expected one of"):
             load_encoder(str(folder))
     else:
         assert load_encoder(str(folder)).pooling == pooling
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_damaged_pooling_file_is_named(tmp_path, text):
+    folder = make_tiny_bert(tmp_path / "bert", pooling="mean")
+    (folder / "1_Pooling" / "config.json").write_text(text)
+    with pytest.raises(ValueError, match="1_Pooling/config.json is damaged: expected how"):
+        load_encoder(str(folder))
 
 
 @pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])

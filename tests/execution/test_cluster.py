@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dnalib import environment
 from dnalib.execution import ingredients, modules
 from dnalib.execution.jobs import Job
 from dnalib.execution.notebooks import discover
@@ -141,12 +142,12 @@ def test_data_downloaded_meanwhile_is_no_difference_and_changed_data_is(project,
     (planned,) = discover(project.notebooks)
     job = Job(planned, {}, project.root / "outputs", 9, 9, math.inf, 1)
     requirements = project.root / "requirements.txt"
-    expected = ingredients.of(job, requirements)
+    expected = ingredients.of(job, environment.versions(requirements))
     file = project.root / "data" / "wos" / "train.tsv"
     file.parent.mkdir(parents=True)
     file.write_text("text\tlabel")  # as another notebook has it downloaded
     assert _differences(job, expected, requirements) == []
-    expected = ingredients.of(job, requirements)
+    expected = ingredients.of(job, environment.versions(requirements))
     file.write_text("text\tlabels")
     assert _differences(job, expected, requirements) == ["data wos/train.tsv changed"]
 
@@ -207,9 +208,13 @@ def test_a_cluster_that_goes_away_is_said_to_be_gone(tmp_path, monkeypatch, gone
     with own, Cluster(own.scheduler_address) as cluster:
         leaving = threading.Thread(target=leave)
         leaving.start()
-        with pytest.raises(Lost, match=sentence):
+        with pytest.raises(Lost, match=sentence) as lost:
             cluster.call(_wait, str(trace), stop=lambda: False)
+        assert "\n" not in str(lost.value)
         leaving.join()
+        if gone != "workers":  # whoever calls next hears of it as well
+            with pytest.raises(Lost):
+                cluster.call(_wait, str(trace), stop=lambda: False)
 
 
 def test_a_call_returns_what_was_returned_and_hears_what_was_said(address):

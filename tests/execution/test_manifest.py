@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnalib import environment
-from dnalib.execution import command, modules, supervisor
+from dnalib.execution import command, data, modules, supervisor
 from dnalib.execution.manifest import Manifest
 from dnalib.execution.outcomes import Outcome, Result
 
@@ -310,3 +310,26 @@ def test_every_ingredient_counts(tmp_path, kind):
     for before in ({"a": 2}, {"a": True}, {"b": 1}, {}, 3, None):
         manifest.record("00", entry | {kind: before})
         assert manifest.why_rerun("00", NOTHING | {kind: {"a": 1}}) != ""
+    for before, now in (("1", 1), ("none", None), ("true", True), ('["a"]', ["a"])):
+        manifest.record("00", entry | {kind: {"a": before}})
+        assert manifest.why_rerun("00", NOTHING | {kind: {"a": now}}) != ""
+
+
+def test_the_order_of_a_table_does_not_count(tmp_path):
+    manifest = Manifest(tmp_path / "manifest.json")
+    (tmp_path / "result").write_text("1")
+    entry = NOTHING | {"artifacts": manifest.digests(["result"]), "outcome": "done"}
+    manifest.record("00", entry | {"values": {"x": {"b": 1, "a": 2}}})
+    again = Manifest(manifest.path)
+    assert again.why_rerun("00", NOTHING | {"values": {"x": {"b": 1, "a": 2}}}) == ""
+
+
+def test_what_is_written_and_what_holds_the_notebook_are_no_data(tmp_path):
+    folder = tmp_path / "notebooks"
+    (tmp_path / "data").mkdir()
+    folder.mkdir()
+    for name in ("table.csv", "labels.csv"):
+        (tmp_path / "data" / name).write_text(name)
+    values = {"path": "../data/table.csv", "output": "../data/labels.csv", "root": "../"}
+    assert list(data.stamps(values, folder)) == ["../data/table.csv"]
+    assert len(data.stamps({"folder": "../data"}, folder)) == 2

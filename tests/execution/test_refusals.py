@@ -117,6 +117,9 @@ def test_wrong_options(two, capsys, arguments, sentence):
         ('[quick."04_gone"]\nseed = 1', "'04_gone' in .quick., which is no notebook"),
         ("[quick]\nseed = 1", "'seed' in .quick., which is no notebook"),
         ("[quick", "profiles.toml is not valid TOML"),
+        ("quick = 1", r"sets quick = 1; expected a table, \[quick\]"),
+        ("[quick]\nall = 1", r"sets all = 1 in \[quick\]; expected a table, \[quick.all\]"),
+        ("[quick]\ncell_timeout = true", "sets cell_timeout = True in .quick.; expected seconds"),
         ("[quick]\ncell_timeout = inf", "sets cell_timeout = inf in .quick.; expected seconds"),
     ],
 )

@@ -145,3 +145,7 @@ def test_tolerances_come_from_the_expectations(tmp_path):
     path.write_text("[")
     with pytest.raises(ValueError, match="is not valid TOML"):
         read_tolerances(path)
+    for text in ("acc = 40.0", '["00_a"]\nacc = 40.0', '["00_a"]\nacc = { tolerance = "x" }'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="states a tolerance in another form"):
+            read_tolerances(path)

@@ -91,6 +91,21 @@ def test_slides_are_whole_and_fetch_nothing(tmp_path):
     assert not any(re.search(r"url\([\"']?https?:", style) for style in styles)
 
 
+def test_what_was_executed_is_shown_while_it_is_of_this_notebook(tmp_path):
+    (tmp_path / "executed").mkdir()
+    ours, theirs = notebook(), notebook()
+    theirs.cells[0].source = theirs.cells[0].source.replace("# ", "# Old ", 1)
+    for cell, other in zip(ours.cells, theirs.cells, strict=True):
+        other.id = cell.id
+    nbformat.write(ours, tmp_path / "00_one.ipynb")
+    nbformat.write(theirs, tmp_path / "executed" / "00_one.ipynb")
+    (made,) = write_slides(tmp_path, tmp_path / "executed", tmp_path / "slides")
+    assert "Old" not in made.read_text("utf-8")
+    nbformat.write(theirs, tmp_path / "00_one.ipynb")
+    (made,) = write_slides(tmp_path, tmp_path / "executed", tmp_path / "slides")
+    assert "Old" in made.read_text("utf-8")
+
+
 def test_a_notebook_that_was_not_run_is_refused(tmp_path):
     nbformat.write(notebook([]), tmp_path / "00_one.ipynb")
     with pytest.raises(ValueError, match="00_one: cell .* run the notebook first"):
