@@ -132,7 +132,7 @@ def test_settings_name_what_exists():
     assert data.images.shape[1:] == (12, 12) and data.name == "digits over stripes"
     assert salient.config_of("digits", epochs=3).epochs == 3
     assert salient.config_of("digits").view == salient.SETTINGS["digits"].view
-    with pytest.raises(ValueError, match="no backgrounds for 'pydocs': expected one of digits"):
+    with pytest.raises(ValueError, match="no dataset 'pydocs': expected one of digits, mnist"):
         salient.load("pydocs")
     with pytest.raises(ValueError, match="method 'dna' is unknown: expected one of pixels, cpca"):
         salient.find(data, "dna")
