@@ -33,7 +33,6 @@ def main(arguments: Sequence[str]) -> int:
         usage="python -m dnalib reproduce [--jobs N]",
         description="Run what results/ lacks (the grid of results/plan.toml, then every study), "
         "the notebooks, and make README's tables from it. Stopped, it goes on where it was.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--jobs", type=count, default=1, metavar="N", help="runs of the grid at a time (default: 1)"

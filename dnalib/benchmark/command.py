@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(prog=PROGRAM, usage=USAGE, description=DESCRIPTION, allow_abbrev=False)
+    parser = Parser(prog=PROGRAM, usage=USAGE, description=DESCRIPTION)
     add = parser.add_argument
     add("--datasets", nargs="+", default=["pydocs"])
     add("--methods", nargs="+", default=["embeddings", "coarse-ce", "dna"])

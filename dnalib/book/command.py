@@ -14,7 +14,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(
         prog="book",
         usage="python -m dnalib book [--output FOLDER]",
-        allow_abbrev=False,
         description="Build all notebooks, pages and docstrings as one site to be read offline.",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", default=Path("outputs/book"))

@@ -10,6 +10,9 @@ from dnalib.files import cache_dir, sha256
 KEPT_BY_RUNNERS = ("quick.json", "failed")
 """What `refresh` and the grid themselves put into a folder of results, and no notebook reads."""
 
+WRITTEN = (OUTPUT_DIR, "output")
+"""Parameters that name what a notebook writes."""
+
 LARGE = 64 * 2**20  # bytes; a larger file is known by its size and time of change
 
 
@@ -18,8 +21,8 @@ def stamps(parameters: dict[str, object], folder: Path) -> dict[str, str]:
 
     Input files are those of the published datasets that are named by the parameters ``dataset``,
     ``text_dataset`` and the like, under ``$DNALIB_DATA`` or in the cache, and every file, or folder
-    of files, whose path is the value of a parameter. Hidden files, and `KEPT_BY_RUNNERS`, do not
-    count. What a notebook opens beyond these is not known here.
+    of files, whose path is the value of a parameter, but for `WRITTEN`. Hidden files, and
+    `KEPT_BY_RUNNERS`, do not count. What a notebook opens beyond these is not known here.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ def stamps(parameters: dict[str, object], folder: Path) -> dict[str, str]:
     for name, value in parameters.items():
         if name.endswith("dataset"):
             files |= _dataset_files(value)
-        if name not in (OUTPUT_DIR, "output") and isinstance(value, str):
+        if name not in WRITTEN and isinstance(value, str):
             files |= _named_files(value, folder)
     return {name: _stamp(path) for name, path in sorted(files.items())}
 

@@ -13,7 +13,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="run_all.py",
         description="Execute the notebooks, each in a process of its own; skip what is up to date.",
         epilog="Every outcome and exit code is in docs/when-something-goes-wrong.md.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--profile", default="quick", help="size, from notebooks/profiles.toml (default: quick)")

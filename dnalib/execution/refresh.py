@@ -19,7 +19,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(
         prog="refresh",
         usage="python -m dnalib refresh",
-        allow_abbrev=False,
         description="Run the notebooks that are not up to date, in the quick profile, and keep "
         "the outputs of all of them in notebooks/, what they measured in results/quick.json and "
         "their times in README.md.",

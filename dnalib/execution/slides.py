@@ -185,7 +185,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(
         prog="slides",
         usage="python -m dnalib slides [--output FOLDER]",
-        allow_abbrev=False,
         description="Make slides of the notebooks that have any, to be shown without a network.",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", default=Path("outputs/slides"))

@@ -54,7 +54,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(
         prog="students",
         usage="python -m dnalib students [--output FOLDER]",
-        allow_abbrev=False,
         description="Write the exercises without their solutions, for students.",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", default=Path("outputs/students"))

@@ -17,7 +17,10 @@ PYTHON_WORDS = {"True": True, "False": False, "None": None}
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses in one sentence, without the usage in front of it."""
+    """Refuses in one sentence, without the usage in front of it; takes no abbreviated option."""
+
+    def __init__(self, **settings):
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Print the sentence and exit with 2."""

@@ -54,7 +54,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         prog=PROGRAM,
         usage="python -m dnalib study NAME [options]",
         description="Measure what a study's table in results/ lacks, row by row.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("name", choices=STUDIES)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 from dnalib.neighbors import FILTERS
+from dnalib.whole import require_whole
 
 VIEWS = ("drop", "replace", "crop", "none")
 IMAGE_PARTS = ("zoom", "turn", "flip", "jitter", "gray")
@@ -100,12 +101,7 @@ class TrainingConfig:
             rate = 1.0 if str(self.view).startswith("crop") else TEXT_RATE
             object.__setattr__(self, "view_rate", rate)
         for name, least in WHOLE.items():
-            self._check(
-                name,
-                Integral,
-                lambda value, least=least: value >= least,
-                f"a whole number, {least} or more",
-            )
+            self._require_whole(name, least)
         for name in ("learning_rate", "temperature", "clip"):
             self._check(name, Real, lambda value: 0 < value < math.inf, "a number above 0")
         for name in ("weight_decay", "coarse_weight"):
@@ -113,7 +109,7 @@ class TrainingConfig:
         for name in ("warmup", "momentum", "view_rate"):
             self._check(name, Real, lambda value: 0 <= value <= 1, "a number in [0, 1]")
         if self.k is not None:
-            self._check("k", Integral, lambda value: value >= 1, "a whole number, 1 or more")
+            self._require_whole("k", 1)
         self._check("view", str, _is_view, SOME_VIEW)
         self._check("filters", list | tuple, _are_filters, SOME_FILTERS)
         self._check("compat", bool | str, _is_compat, "True, False or 'self'")
@@ -127,14 +123,17 @@ class TrainingConfig:
             if name not in known:
                 raise ValueError(f"setting {name!r} is unknown: expected one of {', '.join(known)}")
 
+    def _require_whole(self, name: str, least: int) -> None:
+        object.__setattr__(self, name, require_whole(name, getattr(self, name), least))
+
     def _check(self, name: str, kind, holds: Callable[[object], bool], expected: str) -> None:
         value = getattr(self, name)
-        is_number = kind in (Integral, Real)  # for which Python takes True and False as well
+        is_number = kind is Real  # for which Python takes True and False as well
         right_kind = isinstance(value, kind) and not (is_number and isinstance(value, bool))
         if not right_kind or not holds(value):
             raise ValueError(f"{name} is {value!r}: expected {expected}")
         if is_number:  # NumPy's would not go into JSON
-            object.__setattr__(self, name, int(value) if kind is Integral else float(value))
+            object.__setattr__(self, name, float(value))
 
     def to_dict(self) -> dict:
         """Return the settings as plain values, for JSON."""
