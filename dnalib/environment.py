@@ -12,6 +12,9 @@ from pathlib import Path
 
 import dnalib
 
+HARDWARE = ("CPU, bfloat16", "CPU, float32", "GPU")
+"""What decides how long a run takes, several times over; what most readers have comes first."""
+
 
 def pinned(requirements: Path) -> dict[str, str]:
     """Return the ``name==version`` pins of a requirements file, by name.
@@ -101,6 +104,13 @@ def arithmetic() -> str:
 
     native = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
     return "bfloat16" if native else "float32"
+
+
+def computes_on() -> str:
+    """Return which of `HARDWARE` encoders run on here."""
+    import torch  # takes seconds, and the rest of this module has to work without it
+
+    return "GPU" if torch.cuda.is_available() else f"CPU, {arithmetic()}"
 
 
 def gpus() -> list[str]:

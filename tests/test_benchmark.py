@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dnalib import benchmark, datasets
+from dnalib import benchmark, datasets, environment
 from dnalib.benchmark import (
     Cell,
     CellFailed,
@@ -23,6 +23,7 @@ from dnalib.benchmark import (
     run_grid,
     summarize,
 )
+from dnalib.benchmark.cells import hardware_of
 from dnalib.benchmark.paper import PAPER
 from dnalib.benchmark.plan import Planned
 from dnalib.benchmark.tables import refresh
@@ -116,18 +117,20 @@ def test_the_table_is_the_mean_over_seeds_of_the_newest_settings(tmp_path, tiny_
     assert (row["precision_first"], row["precision_last"]) == (50.0, 76.0)
 
 
-def test_costs_are_of_runs_in_one_arithmetic(tmp_path, tiny_grid):
+def test_costs_are_of_runs_on_hardware_of_one_kind(tmp_path, tiny_grid):
     store, published = ResultStore(tmp_path / "runs.jsonl"), benchmark.read_published()
-    run_grid([Cell("topics", "dna", seed) for seed in range(3)], store)
-    old, new, slow = store.records()
+    run_grid([Cell("topics", "dna", seed) for seed in range(4)], store)
+    old, new, slow, fast = store.records()
     old |= {"environment": {}, "cpu_seconds": 2.0}  # of before the arithmetic was recorded
     slow |= {"environment": {"arithmetic": "float32"}, "cpu_seconds": 9.0, "peak_gib": 8.0}
-    costs = benchmark.mean_costs([old, slow, new])
-    assert (costs["cpu_seconds"], costs["arithmetic"], costs["peak_gib"]) == (1.75, "bfloat16", 1.0)
+    fast |= {"environment": {"arithmetic": "bfloat16", "gpus": ["a GPU"]}, "cpu_seconds": 0.5}
+    costs = benchmark.mean_costs([old, slow, new, fast])
+    assert (costs["cpu_seconds"], costs["peak_gib"]) == (1.75, 1.0)
+    assert costs["hardware"] == "CPU, bfloat16"
     assert summarize([old, slow, new])["acc"].item() == 71.0
-    (row,) = summarize([slow]).to_dict("records")
-    assert (row["cpu_seconds"], row["arithmetic"], row["peak_gib"]) == (9.0, "float32", 8.0)
-    assert "| 9 (float32) | 8.0 | 1 |" in benchmark.results_markdown(summarize([slow]), published)
+    assert benchmark.mean_costs([fast, slow])["cpu_seconds"] == 9.0
+    for runs, cells in ([slow, fast], "9 (float32) | 8.0 | 2"), ([fast], "0 (GPU) | 1.0 | 1"):
+        assert f"| {cells} |" in benchmark.results_markdown(summarize(runs), published)
 
 
 def test_one_seed_has_no_standard_deviation(tmp_path, tiny_grid):
@@ -254,6 +257,7 @@ def test_a_measured_cell_holds_scores_cost_history_and_environment():
     assert record["config"]["epochs"] == 1
     assert record["environment"]["torch"].startswith("2.")
     assert record["environment"]["arithmetic"] in ("bfloat16", "float32")
+    assert hardware_of(record) == environment.computes_on()
     json.dumps(record)
 
 

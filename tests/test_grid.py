@@ -11,6 +11,7 @@ from multiprocessing import get_context
 import numpy as np
 import psutil
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,8 +173,9 @@ def test_wrong_options_are_refused_in_one_sentence(tmp_path, capsys, arguments, 
 
 def record(cell: Cell, seconds: float, epochs: int) -> dict:
     known = {"dataset": cell.dataset, "method": cell.method, "encoder": cell.encoder}
-    computed_in = {"arithmetic": environment.arithmetic()}
-    return known | {"seconds": seconds, "config": {"epochs": epochs}, "environment": computed_in}
+    used = ["a GPU"] if torch.cuda.is_available() else []
+    made_on = {"arithmetic": environment.arithmetic(), "gpus": used}
+    return known | {"seconds": seconds, "config": {"epochs": epochs}, "environment": made_on}
 
 
 def test_the_time_left_is_that_of_like_cells_by_their_epochs():
@@ -187,9 +189,11 @@ def test_the_time_left_is_that_of_like_cells_by_their_epochs():
     assert Progress(1, unknown, [], jobs=1).left() == "1 left"
 
 
-def test_runs_in_another_arithmetic_tell_nothing_about_the_time():
+@pytest.mark.parametrize("made_on", [{"arithmetic": "another"}, {"gpus": ["a GPU"]}])
+def test_runs_on_other_hardware_tell_nothing_about_the_time(monkeypatch, made_on):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     cell = Cell("a", "dna", 0)
-    elsewhere = record(cell, 50, 1) | {"environment": {"arithmetic": "another"}}
+    elsewhere = record(cell, 50, 1) | {"environment": made_on}
     assert Progress(1, [(cell, 8)], [elsewhere], jobs=1).left() == "1 left"
 
 

@@ -96,9 +96,12 @@ def measure_cell(cell: Cell, settings: dict) -> dict:
     }
 
 
-def arithmetic_of(record: dict) -> str:
-    """Return what a run's layers were computed in; float32 takes several times as long."""
-    return record["environment"].get("arithmetic", BEFORE_IT_WAS_RECORDED)
+def hardware_of(record: dict) -> str:
+    """Return which of `dnalib.environment.HARDWARE` made a run, and so what its seconds are of."""
+    made_on = record["environment"]
+    if made_on.get("gpus"):
+        return "GPU"
+    return f"CPU, {made_on.get('arithmetic', BEFORE_IT_WAS_RECORDED)}"
 
 
 def describe_environment() -> dict:
@@ -111,6 +114,7 @@ def describe_environment() -> dict:
         "python": sys.version.split()[0],
         "threads": torch.get_num_threads(),
         **{name: environment.installed(name) for name in RECORDED_PACKAGES},
-        **{name: hardware[name] for name in ("system", "processor", "cores", "memory_gib", "gpus")},
+        **{name: hardware[name] for name in ("system", "processor", "cores", "memory_gib")},
+        "gpus": hardware["gpus"] if torch.cuda.is_available() else [],  # that were computed on
         "arithmetic": environment.arithmetic(),
     }

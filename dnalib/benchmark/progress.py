@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from dnalib import environment
-from dnalib.benchmark.cells import Cell, arithmetic_of
+from dnalib.benchmark.cells import Cell, hardware_of
 from dnalib.progress import duration
 from dnalib.running.arguments import say
 
@@ -18,8 +18,8 @@ class Progress:
     """Lines that also read well in a log, with an estimate of the time that is left.
 
     A cell is expected to take, for each of its epochs, what the last one of its dataset, method
-    and encoder took: in this run, or else in the store if it was computed in this machine's
-    arithmetic.
+    and encoder took: in this run, or else in the store if it was made on hardware of this
+    machine's kind.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class Progress:
         self._place = total - len(self._waiting)
         self._names = {}
         self._lock = threading.RLock()
-        arithmetic = environment.arithmetic()
+        hardware = environment.computes_on()
         for record in records:
-            if arithmetic_of(record) != arithmetic:
+            if hardware_of(record) != hardware:
                 continue
             kind = (record["dataset"], record["method"], record["encoder"])
             self._rates[kind] = record["seconds"] / record["config"]["epochs"]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dnalib.benchmark.cells import SCORES, arithmetic_of
+from dnalib.benchmark.cells import SCORES, hardware_of
+from dnalib.environment import HARDWARE
 
 COSTS = ("seconds", "cpu_seconds")
 
@@ -94,21 +95,21 @@ def mean_costs(records: Sequence[dict]) -> dict[str, object]:
     Parameters
     ----------
     records : sequence of dict
-        Lines of a `ResultStore`. Those that were computed in float32 take several times as long
-        and are left out where others were computed in bfloat16.
+        Lines of a `ResultStore`. Seconds of one kind of hardware say nothing of another: of
+        `dnalib.environment.HARDWARE` the first counts that there are runs of.
 
     Returns
     -------
     dict
         For ``seconds`` and ``cpu_seconds`` the mean and ``_sd``; the highest ``peak_gib``; the
-        ``arithmetic`` of the runs that these are of.
+        ``hardware`` of the runs that these are of.
     """
-    by_arithmetic: dict[str, list[dict]] = {}
+    by_hardware: dict[str, list[dict]] = {}
     for record in records:
-        by_arithmetic.setdefault(arithmetic_of(record), []).append(record)
-    arithmetic = min(by_arithmetic)  # "bfloat16" before "float32"
-    runs = pd.DataFrame(by_arithmetic[arithmetic])
-    highest = {"peak_gib": runs["peak_gib"].max(), "arithmetic": arithmetic}
+        by_hardware.setdefault(hardware_of(record), []).append(record)
+    hardware = min(by_hardware, key=HARDWARE.index)
+    runs = pd.DataFrame(by_hardware[hardware])
+    highest = {"peak_gib": runs["peak_gib"].max(), "hardware": hardware}
     return _mean_and_sd(runs, COSTS) | highest
 
 

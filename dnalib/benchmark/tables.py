@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from dnalib.benchmark.cells import SCORES
+from dnalib.environment import HARDWARE
 from dnalib.files import atomic_path
 from dnalib.methods import METHODS
 
@@ -52,7 +53,8 @@ def _mean_and_spread(row: dict, column: str) -> str:
 
 def _cpu_seconds(row: dict) -> str:
     """Return the CPU seconds, marked where they must not be compared with those of other rows."""
-    mark = "" if row["arithmetic"] == "bfloat16" else f" ({row['arithmetic']})"
+    usual, hardware = HARDWARE[0], row["hardware"]
+    mark = "" if hardware == usual else f" ({hardware.removeprefix('CPU, ')})"
     return f"{row['cpu_seconds']:.0f}{mark}"
 
 
