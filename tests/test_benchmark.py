@@ -16,6 +16,7 @@ from dnalib.benchmark import (
     ResultStore,
     command,
     grid,
+    hardware_of,
     key_of,
     main_runs,
     measure_cell,
@@ -23,7 +24,6 @@ from dnalib.benchmark import (
     run_grid,
     summarize,
 )
-from dnalib.benchmark.cells import hardware_of
 from dnalib.benchmark.paper import PAPER
 from dnalib.benchmark.plan import Planned
 from dnalib.benchmark.tables import refresh

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dnalib import benchmark
-from dnalib.benchmark import Cell, ResultStore
+from dnalib.benchmark import Cell, ResultStore, hardware_of
 from dnalib.benchmark.plan import read_plan
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -94,7 +94,7 @@ def test_a_plan_is_run_and_every_result_goes_where_it_says(tmp_path, capsys):
     assert capsys.readouterr().out.count("2 of 2 cells are up to date") == 1
 
 
-@pytest.mark.parametrize("folder", [".", "variations"])
+@pytest.mark.parametrize("folder", [".", "variations", "again"])
 def test_every_stored_run_is_one_that_the_projects_plan_asks_for(folder):
     grids = [grid for grid in read_plan(RESULTS / "plan.toml") if grid.folder == folder]
     for record in ResultStore(RESULTS / folder / "runs.jsonl").records():
@@ -104,3 +104,12 @@ def test_every_stored_run_is_one_that_the_projects_plan_asks_for(folder):
             and grid.settings.items() <= record["config"].items()
             for grid in grids
         ), json.dumps([ran, record["config"]])
+
+
+def test_what_was_run_again_was_run_on_hardware_of_another_kind():
+    first = {record["key"]: record for record in ResultStore(RESULTS / "runs.jsonl").records()}
+    again = ResultStore(RESULTS / "again" / "runs.jsonl").records()
+    assert len(again) >= 10
+    for record in again:
+        both = {hardware_of(record) == "GPU", hardware_of(first[record["key"]]) == "GPU"}
+        assert both == {True, False}, (record["dataset"], record["method"], record["seed"])

@@ -1,7 +1,7 @@
 """The grid of dataset, method, encoder and seed: runs what is missing, keeps every result.
 
 Results are lines of JSON in one file that is only ever appended to, each keyed by its cell and its
-settings. The code, the packages and the arithmetic that it was made with are recorded and are no
+settings. The code, the packages and the hardware that it was made with are recorded and are no
 part of the key: a changed method is not run again. A grid that was killed goes on where it stopped.
 
 From the ground up: `readings` clusters a run's features, `cells` is one run and its record,
@@ -13,7 +13,7 @@ tells differences from luck, `neighborhoods` measures the filters on untrained f
 shows both as README does, and `command` is what ``python -m dnalib benchmark`` calls.
 """
 
-from dnalib.benchmark.cells import SCORES, Cell, key_of, measure_cell
+from dnalib.benchmark.cells import SCORES, Cell, hardware_of, key_of, measure_cell
 from dnalib.benchmark.command import main
 from dnalib.benchmark.grid import run_grid
 from dnalib.benchmark.isolation import Apart, CellFailed
@@ -33,6 +33,7 @@ __all__ = [
     "Cell",
     "CellFailed",
     "ResultStore",
+    "hardware_of",
     "key_of",
     "main",
     "main_runs",
