@@ -28,7 +28,8 @@ class DNAPlusObjective(DOWNObjective):
     text's own center is its positive among all centers, as in prototypical contrastive learning.
     Neighbors say what is alike nearby; centers are meant to add what belongs together at the other
     end of a category, where no neighbor list reaches. On HWU64 they are worth about as much as
-    twice the epochs, on CLINC150 less, and on neither anything beside them (results/variations).
+    twice the epochs, on CLINC150 less, and on neither anything beside them; on pydocs they may be
+    (results/variations).
 
     References
     ----------
