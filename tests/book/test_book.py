@@ -36,14 +36,14 @@ class Page(HTMLParser):
             self.pictures.append(values)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # a second Sphinx in one process warns of what the first has left
 def book(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outputs") / "book"
     assert build(ROOT, folder) == 0, "Sphinx has warned: see what it printed"
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pages(book):
     return {path.relative_to(book).as_posix(): Page(path) for path in book.rglob("*.html")}
 
