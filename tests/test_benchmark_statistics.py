@@ -6,6 +6,7 @@ import pytest
 from dnalib import datasets
 from dnalib.benchmark.labels import read_labels, write_labels
 from dnalib.benchmark.statistics import (
+    acc_readings,
     correctness,
     differences,
     gains,
@@ -21,6 +22,15 @@ def test_correctness_is_one_row_a_run():
     np.testing.assert_array_equal(correctness(records, [0, 1, 2]), expected)
     with pytest.raises(ValueError, match="run a has 3 predictions but there are 2 test texts"):
         correctness(records, [0, 1])
+
+
+def test_three_readings_of_a_run_have_their_names():
+    record = {"acc": 70.0, "kmeans_acc": [72.0, 71.0, 69.0, 68.5], "ward": {"acc": 75.0, "n": 3}}
+    assert acc_readings(record).to_dict() == {
+        "protocol's k-means": 70.0,
+        "mean of 5 k-means seeds": 70.1,
+        "from Ward's clusters": 75.0,
+    }
 
 
 def test_bootstrap_interval_is_that_of_the_normal_approximation():

@@ -83,11 +83,13 @@ def test_what_readme_says_of_less_than_dna_plus_is_what_is_stored():
 def test_dna_plus_is_first_and_on_both_benchmarks_above_the_published_down():
     table = pd.read_csv(RESULTS / "table.csv")
     published = pd.read_csv(RESULTS / "published.csv").set_index(["dataset", "method"])
+    best = table.sort_values("acc").groupby("dataset").last()
     for dataset in ("clinc150", "hwu64", "pydocs"):
-        best = table[table["dataset"] == dataset].sort_values("acc").iloc[-1]
-        assert best["method"] == "dna-plus"
-        for score in ("acc", "ari", "nmi") if dataset != "pydocs" else ():
-            assert best[score] > published.loc[(dataset, "DOWN"), score], (dataset, score)
+        assert best.loc[dataset, "method"] == "dna-plus"
+    for dataset in ("clinc150", "hwu64"):
+        for score in ("acc", "ari", "nmi"):
+            ours, theirs = best.loc[dataset, score], published.loc[(dataset, "DOWN"), score]
+            assert ours > theirs, (dataset, score)
 
 
 def test_dna_stands_above_the_published_dna_on_both_benchmarks():

@@ -180,6 +180,24 @@ def _same_seeds(one: Sequence[dict], other: Sequence[dict]) -> list[tuple[dict, 
     return [(record, by_seed[record["seed"]]) for record in one if record["seed"] in by_seed]
 
 
+def acc_readings(record: dict) -> pd.Series:
+    """Return the ACC that three ways of clustering a run's features give, in percent, by name.
+
+    Parameters
+    ----------
+    record : dict
+        A line of a `ResultStore`, with ``acc``, ``kmeans_acc`` and ``ward``.
+    """
+    seeds = [record["acc"], *record["kmeans_acc"]]
+    return pd.Series(
+        {
+            "protocol's k-means": record["acc"],
+            f"mean of {len(seeds)} k-means seeds": np.mean(seeds),
+            "from Ward's clusters": record["ward"]["acc"],
+        }
+    )
+
+
 def split_spread(records: Sequence[dict]) -> dict[str, float]:
     """Tell the spread that training makes from the spread that k-means makes on fixed features.
 
